@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The gate core, compiled for user space here and, unchanged, into the kernel module.
+GATE_SRC := $(sort $(wildcard kmod/core/*.c))
+$(B)/libgate.a: $(call objs,$(GATE_SRC))
+$(call objs,$(GATE_SRC)): ALL_CFLAGS += -ffreestanding

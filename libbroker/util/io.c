@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* Whole reads and writes; see io.h. */
+#include "libbroker/util/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "libbroker/util/cleanup.h"
+
+#define HASH_CHUNK (256u << 10)
+#define SEND_FDS_MAX 64
+
+int io_write_all(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int io_read_all(int fd, void *data, size_t len)
+{
+	char *p = data;
+
+	while (len) {
+		ssize_t n = read(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -ENODATA;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+ssize_t io_read_file(int dirfd, const char *path, size_t max, char **out)
+{
+	_cleanup_close_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+	_cleanup_free_ char *buf = NULL;
+	size_t len = 0, room = 4096;
+
+	if (fd < 0)
+		return -errno;
+	buf = malloc(room + 1);
+	while (buf) {
+		ssize_t n = read(fd, buf + len, room - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+		if (len > max)
+			return -EFBIG;
+		if (len == room) {
+			char *grown = realloc(buf, 2 * room + 1);
+
+			if (!grown)
+				return -ENOMEM;
+			buf = grown;
+			room *= 2;
+		}
+	}
+	if (!buf)
+		return -ENOMEM;
+	buf[len] = '\0';
+	*out = steal_ptr(buf);
+	return (ssize_t)len;
+}
+
+int io_memfd(const char *name, const void *data, size_t len)
+{
+	_cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	if (!data) {
+		if (ftruncate(fd, (off_t)len) < 0)
+			return -errno;
+		return steal_fd(&fd);
+	}
+	r = io_write_all(fd, data, len);
+	if (r < 0)
+		return r;
+	return steal_fd(&fd);
+}
+
+int io_seal(int fd)
+{
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return -errno;
+	return 0;
+}
+
+int io_send_fds(int sock, const void *data, size_t len, const int *fds, unsigned int nfds)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(SEND_FDS_MAX * sizeof(int))];
+	} control = {};
+	struct iovec iov = {.iov_base = (void *)data, .iov_len = len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n;
+
+	if (nfds > SEND_FDS_MAX)
+		return -E2BIG;
+	if (nfds) {
+		struct cmsghdr *c;
+
+		msg.msg_control = control.buf;
+		msg.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(nfds * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, nfds * sizeof(int));
+	}
+	do
+		n = sendmsg(sock, &msg, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len ? 0 : io_write_all(sock, (const char *)data + n, len - (size_t)n);
+}
+
+void hex_encode(char *out, const uint8_t *in, size_t n)
+{
+	sodium_bin2hex(out, 2 * n + 1, in, n);
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -EINVAL;
+}
+
+int hex_decode(uint8_t *out, const char *in, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int high = hex_digit(in[2 * i]);
+		int low = high < 0 ? high : hex_digit(in[2 * i + 1]);
+
+		if (low < 0)
+			return -EINVAL;
+		out[i] = (uint8_t)(high << 4 | low);
+	}
+	return 0;
+}
+
+int sha256_fd(int fd, uint8_t out[SHA256_SIZE])
+{
+	_cleanup_free_ uint8_t *buf = malloc(HASH_CHUNK);
+	crypto_hash_sha256_state state;
+	off_t at = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	crypto_hash_sha256_init(&state);
+	for (;;) {
+		ssize_t n = pread(fd, buf, HASH_CHUNK, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		crypto_hash_sha256_update(&state, buf, (unsigned long long)n);
+		at += n;
+	}
+	crypto_hash_sha256_final(&state, out);
+	return 0;
+}

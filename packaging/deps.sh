@@ -1,0 +1,68 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Install what building and testing need. As root (or with a working sudo) it installs; else it
+# prints the one command to run and fails. Does nothing when all is there.
+set -eu
+
+debian="gcc g++ make pkg-config clang libclang-rt-dev clang-format liburing-dev libdrm-dev libnl-3-dev
+libnl-genl-3-dev libvulkan-dev mesa-vulkan-drivers libjansson-dev libinih-dev libsqlite3-dev sqlite3
+libsodium-dev libarchive-dev spirv-tools libseccomp-dev libncurses-dev libcriterion-dev glslang-tools
+codespell shellcheck dataset-fashion-mnist strace mandoc python3 xz-utils tar"
+alpine="gcc g++ make pkgconf clang compiler-rt clang-extra-tools liburing-dev libdrm-dev libnl3-dev
+vulkan-loader-dev vulkan-headers mesa-vulkan-swrast jansson-dev inih-dev sqlite-dev sqlite libsodium-dev
+libarchive-dev spirv-tools-dev libseccomp-dev ncurses-dev criterion-dev glslang shellcheck strace
+mandoc python3 linux-headers bash coreutils"
+
+say() {
+	printf 'deps: %s\n' "$*"
+}
+
+missing_debian() {
+	for p in $debian; do
+		case $p in
+		libclang-rt-dev) # the sanitizers' runtime of clang: named by version in Debian 12
+			dpkg-query -W -f '${db:Status-Status}\n' 'libclang-rt-*-dev' 2>/dev/null |
+				grep -qx installed || apt-cache depends clang 2>/dev/null |
+				sed -n 's/.*Depends: clang-\([0-9]*\).*/libclang-rt-\1-dev/p' | head -n 1
+			;;
+		*)
+			dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed ||
+				echo "$p"
+			;;
+		esac
+	done
+}
+
+as_root=
+if [ "$(id -u)" != 0 ]; then
+	as_root="sudo"
+fi
+
+install_or_tell() {
+	if [ -n "$as_root" ] && ! sudo -n true 2>/dev/null; then
+		say "missing: $want"
+		say "run: sudo $*"
+		exit 1
+	fi
+	say "installing: $want"
+	$as_root "$@"
+}
+
+if command -v apt-get >/dev/null; then
+	want=$(missing_debian | tr '\n' ' ')
+	[ -n "$want" ] || exit 0
+	if [ "$(id -u)" = 0 ]; then
+		apt-get -qq -o Acquire::Check-Valid-Until=false update
+		want=$(missing_debian | tr '\n' ' ')
+	fi
+	# shellcheck disable=SC2086 # a list of packages
+	DEBIAN_FRONTEND=noninteractive install_or_tell apt-get install -qq -y --no-install-recommends $want >/dev/null
+elif command -v apk >/dev/null; then
+	want=$(for p in $alpine; do apk info -e "$p" >/dev/null 2>&1 || echo "$p"; done | tr '\n' ' ')
+	[ -n "$want" ] || exit 0
+	# shellcheck disable=SC2086
+	install_or_tell apk add --quiet $want
+else
+	say "neither apt-get nor apk is here; install these (Debian's names): $debian"
+	exit 1
+fi

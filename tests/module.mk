@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+# Tests. Each tests/unit/*.c is one Criterion program; it links every library of the project, so
+# that only what it uses is pulled in.
+TEST_LIBS := $(B)/libbrokerd.a $(B)/libworker.a $(B)/libidlebroker-static.a $(B)/libgate.a
+UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
+
+$(UNIT_BIN): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(TEST_LIBS)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(TEST_LIBS) -Wl,--end-group \
+		$(BROKER_LIBS) $(WORKER_LIBS) $(LIBBROKER_LIBS) $(call pkg_libs,criterion)
+
+.PHONY: check-unit
+check-unit: $(UNIT_BIN) ## the unit tests
+	@for t in $(UNIT_BIN); do echo "== $$t"; $$t || exit 1; done
+
+.PHONY: check
+check: deps check-unit ## every test
