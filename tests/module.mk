@@ -11,7 +11,9 @@ $(UNIT_BIN): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(TEST_LIBS)
 
 .PHONY: check-unit
 check-unit: $(UNIT_BIN) ## the unit tests
-	@for t in $(UNIT_BIN); do echo "== $$t"; $$t || exit 1; done
+	@tests/run-unit.sh $(B) $(UNIT_BIN)
 
 .PHONY: check
 check: deps check-unit ## every test
+
+include tests/fuzz/module.mk
