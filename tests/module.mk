@@ -9,6 +9,8 @@ $(UNIT_BIN): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(TEST_LIBS)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(TEST_LIBS) -Wl,--end-group \
 		$(BROKER_LIBS) $(WORKER_LIBS) $(LIBBROKER_LIBS) $(call pkg_libs,criterion)
 
+include tests/bench/module.mk
+
 .PHONY: check-unit
 check-unit: $(UNIT_BIN) ## the unit tests
 	@tests/run-unit.sh $(B) $(UNIT_BIN)

@@ -12,12 +12,20 @@
  * 64 submissions cost one sync); one does the file work (copying, hashing, syncing), so a large
  * blob does not delay the database. The loop's thread only queues operations and gets their
  * ends by callback on the loop, in the order the transaction ended. Nothing here blocks it.
+ * What one turn of the loop queues goes to the database together; an operation with file work
+ * enters the database's queue when that work is done, so it can end after a later one without.
  *
  * Order of durability: blob file, its fsync, rename, directory fsync; then the row; then the
  * callback. A crash in between leaves a file that nobody refers to, which the next start removes.
  *
- * On a failed write (-ENOSPC, -EROFS, -EIO) the operation fails with words, the store becomes
- * read-only (store_healthy() false), keeps all it has, and each later write tries once again.
+ * The rows are the truth. A blob's row goes first, then its file, and a file without a row is
+ * removed by a sweep after the start; a file that an operation on its way counts on is pinned.
+ * A worker may still hold what it wrote open, so outputs are copied into the spool, not moved.
+ *
+ * On a failed write (-ENOSPC, -EDQUOT, -EROFS, -EIO, -EFBIG) the operation fails with words, the
+ * store is unhealthy until a write succeeds, and keeps all it has. Reads go on. Each later write
+ * tries again, and so does the store by itself: once after a failure, and at most once a second
+ * when it is asked for its health. Damage of the database that is found while running stays.
  */
 #ifndef BROKER_STORE_STORE_H
 #define BROKER_STORE_STORE_H
@@ -68,8 +76,15 @@ typedef void (*store_done_fn)(void *data, int result, const struct error *err);
  */
 int store_open(struct store **out, struct loop *loop, const char *dir, uint64_t max_spool_bytes,
 	       struct error *err);
-void store_close(struct store *s); /* commits what is queued, then joins the threads */
-bool store_healthy(const struct store *s, struct error *why);
+
+/**
+ * store_close() - commit what is queued, then join the threads; NULL is fine
+ * The callbacks of what was queued run inside this call, on the caller's thread.
+ */
+void store_close(struct store *s);
+
+/** store_healthy() - can it write? @why: the words of the last failure; may be NULL */
+bool store_healthy(struct store *s, struct error *why);
 
 /** store_load() - at start: every job that has not ended, oldest first; RUNNING comes as QUEUED */
 int store_load(struct store *s, int (*each)(void *data, const struct store_job *job), void *data,
@@ -101,7 +116,8 @@ typedef void (*store_submit_fn)(void *data, int result, uint64_t id, const struc
 void store_submit(struct store *s, struct store_submission *sub, store_submit_fn fn, void *data);
 
 /** store_missing() - which of @n blobs are not in the spool: sets missing[i]; loop's thread, stat only */
-void store_missing(struct store *s, const uint8_t (*sha256)[SHA256_SIZE], uint32_t n, bool *missing);
+void store_missing(struct store *s, const uint8_t (*sha256)[SHA256_SIZE], uint32_t n,
+		   bool *missing);
 
 struct store_update {
 	uint64_t id;
@@ -113,7 +129,11 @@ struct store_update {
 	uint64_t charge_ns; /* add to the tenant's day */
 };
 
-/** store_put() - change a job's row, and the ledger, in one transaction */
+/**
+ * store_put() - change a job's row, and the ledger, in one transaction
+ * A job that has ended stays as it is: -EALREADY; one that is not there: -ENOENT. The ledger is
+ * charged even then: the time was used. An end deletes the job's checkpoint. @fn may be NULL.
+ */
 void store_put(struct store *s, const struct store_update *u, store_done_fn fn, void *data);
 
 /**
@@ -122,7 +142,10 @@ void store_put(struct store *s, const struct store_update *u, store_done_fn fn, 
  */
 int store_checkpoint_file(struct store *s, uint64_t id);
 
-/** store_checkpoint_commit() - fsync, rename over the last one, and the row, in that order */
+/**
+ * store_checkpoint_commit() - fsync, rename over the last one, and the row, in that order
+ * -ENOENT: no file was asked for; -ENODATA: it is empty. The last checkpoint stays then.
+ */
 void store_checkpoint_commit(struct store *s, const struct store_update *u, store_done_fn fn,
 			     void *data);
 
@@ -135,7 +158,8 @@ struct store_run { /* all a worker needs, opened for reading */
 };
 
 /** store_open_run() - what a worker needs to run @id; the receiver frees with store_run_deinit() */
-typedef void (*store_run_fn)(void *data, int result, struct store_run *run, const struct error *err);
+typedef void (*store_run_fn)(void *data, int result, struct store_run *run,
+			     const struct error *err);
 void store_open_run(struct store *s, uint64_t id, store_run_fn fn, void *data);
 void store_run_deinit(struct store_run *run);
 
@@ -143,8 +167,9 @@ void store_run_deinit(struct store_run *run);
 int store_output_file(struct store *s, uint64_t id, uint32_t index);
 
 /**
- * store_finish() - the outputs are written: hash them, move them into the spool, set the job DONE,
- * delete its checkpoint; all or nothing.
+ * store_finish() - the outputs are written: copy them into the spool, set the job DONE, delete its
+ * checkpoint; all or nothing. When it fails, the written files stay, so it can be called again.
+ * @names: copied; u->state is not looked at
  */
 void store_finish(struct store *s, const struct store_update *u, uint32_t n_outputs,
 		  const char *const *names, store_done_fn fn, void *data);
@@ -156,9 +181,10 @@ struct store_page {
 };
 typedef void (*store_page_fn)(void *data, int result, const struct store_page *page,
 			      const struct error *err);
-#define STORE_ANY_UID UINT32_MAX
-/** store_list() - up to @limit jobs with id > @after (newest last), of @uid or STORE_ANY_UID;
- *  @states: bits of 1 << enum store_state */
+#define STORE_ANY_UID  UINT32_MAX
+#define STORE_LIST_MAX 1000u
+/** store_list() - up to @limit (at most STORE_LIST_MAX) jobs with id > @after (newest last), of
+ *  @uid or STORE_ANY_UID; @states: bits of 1 << enum store_state */
 void store_list(struct store *s, uint64_t after, uint32_t uid, uint32_t states, uint32_t limit,
 		store_page_fn fn, void *data);
 
@@ -173,9 +199,17 @@ void store_outputs(struct store *s, uint64_t id, store_outputs_fn fn, void *data
 /** store_open_blob() - read-only; -ENOENT */
 int store_open_blob(struct store *s, const uint8_t sha256[SHA256_SIZE]);
 
-/** store_log() - append a line to a job's log (kept to the last 200); no callback */
+/** store_log() - append a line (at most 512 bytes) to a job's log (kept to the last 200); no
+ *  callback; lines that come faster than they can be written are left out */
 void store_log(struct store *s, uint64_t id, const char *line);
 typedef void (*store_log_fn)(void *data, int result, const char *text, const struct error *err);
 void store_read_log(struct store *s, uint64_t id, store_log_fn fn, void *data);
+
+/**
+ * store_trim() - of the jobs that have ended keep the newest @keep_ended
+ * The others go with their logs, outputs and the blobs that no other job refers to. Cheap when
+ * there is nothing to do. @fn: NULL or called when all are gone.
+ */
+void store_trim(struct store *s, uint32_t keep_ended, store_done_fn fn, void *data);
 
 #endif
