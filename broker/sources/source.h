@@ -7,6 +7,15 @@
  * so by a SENSOR fact (lost or absent) and in its status; it never lets the gate open.
  * A tier is how the source gets its facts ("netlink", "sysfs", "evdev", …): the best that
  * works here is chosen, and `brokerctl doctor` shows which and why.
+ *
+ * Pace. Some facts come by events (input, plug and unplug, suspend, hours), others can only be
+ * learnt by looking (battery current, heat, other programs' use of the GPU and processor). Who
+ * must look does so by the holds that are set now:
+ *  - none (open): fast;
+ *  - only holds that looking clears: slow, and only by the source whose hold it is;
+ *  - any hold that an event or a deadline clears: not at all, since nothing seen could open the
+ *    gate. Such a source looks again at once when that hold has gone.
+ * So no timer runs while the owner uses the device, or it is unplugged, paused or out of hours.
  */
 #ifndef BROKER_SOURCES_SOURCE_H
 #define BROKER_SOURCES_SOURCE_H
@@ -23,8 +32,10 @@ struct source_ctx {
 	void (*fact)(void *data, const struct gate_fact *fact);
 	/* Temperature of the hottest zone, for the duty controller; may be NULL. */
 	void (*heat)(void *data, int32_t hottest_mc);
-	/* Is this process one of our workers? For sources that look at other processes. */
+	/* Is this process one of our workers? For sources that look at other processes. May be NULL. */
 	bool (*is_ours)(void *data, int pid);
+	/* The processes of our workers, at most @max; returns how many. May be NULL: none. */
+	int (*workers)(void *data, int *pids, int max);
 	void *data;
 };
 
@@ -38,14 +49,42 @@ struct source_status {
 struct source_ops {
 	const char *name;
 	enum gate_sensor sensor;
-	/* Returns 0 also when the sensor is missing (it then says so by facts); -errno only when
-	 * the daemon itself is short of something. */
+	/* Copies @ctx; facts may come before it returns. Returns 0 also when the sensor is missing
+	 * (it then says so by facts); -errno only when the daemon itself is short of something. */
 	int (*open)(void **out, const struct source_ctx *ctx);
-	void (*gate_changed)(void *source, bool open); /* may be NULL */
+	/* The set of IDLEGATE_HOLD_BIT()s changed. Gives no facts before it returns. May be NULL. */
+	void (*holds_changed)(void *source, uint32_t holds);
 	void (*reload)(void *source); /* the config changed; may be NULL */
 	void (*status)(void *source, struct source_status *out);
 	void (*close)(void *source);
 };
+
+enum source_pace {
+	SOURCE_ASLEEP,
+	SOURCE_SLOW,
+	SOURCE_FAST
+};
+
+/* Holds that only looking clears; every other one has an event or a deadline. */
+#define SOURCE_LOOK_HOLDS                                                                        \
+	(IDLEGATE_HOLD_BIT(IDLEGATE_HOLD_DRAINING) |                                             \
+	 IDLEGATE_HOLD_BIT(IDLEGATE_HOLD_BATTERY_LOW) |                                          \
+	 IDLEGATE_HOLD_BIT(IDLEGATE_HOLD_BATTERY_HOT) |                                          \
+	 IDLEGATE_HOLD_BIT(IDLEGATE_HOLD_ZONE_HOT) | IDLEGATE_HOLD_BIT(IDLEGATE_HOLD_GPU_BUSY) | \
+	 IDLEGATE_HOLD_BIT(IDLEGATE_HOLD_CPU_BUSY) | IDLEGATE_HOLD_BIT(IDLEGATE_HOLD_SENSOR_LOST))
+
+/**
+ * source_pace() - how often to look under these holds
+ * @mine: the holds that looking by this source clears (with SENSOR_LOST if its sensor is lost)
+ */
+static inline enum source_pace source_pace(uint32_t holds, uint32_t mine)
+{
+	if (!holds)
+		return SOURCE_FAST;
+	if (holds & ~SOURCE_LOOK_HOLDS)
+		return SOURCE_ASLEEP;
+	return holds & mine ? SOURCE_SLOW : SOURCE_ASLEEP;
+}
 
 extern const struct source_ops source_input, source_power, source_thermal, source_cpu, source_gpu,
 	source_schedule, source_suspend;
