@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * brokerd's settings: /etc/idlebroker/broker.conf, then broker.conf.d/<*>.conf in name order.
+ * brokerd's settings: /etc/idlebroker/broker.conf, then broker.conf.d/<name>.conf in name order.
  *
  * One table (config_table.c) names each key with its section, type, range, default and a
  * sentence; parsing, error messages, the shipped commented broker.conf and the manual page are
@@ -18,7 +18,7 @@
 
 #define CONFIG_WINDOWS_MAX 16
 #define CONFIG_TENANTS_MAX 64
-#define CONFIG_PATH_MAX 256
+#define CONFIG_PATH_MAX    256
 
 /* Where the facts are found; tests point these at directories of their own. [roots] */
 struct config_roots {
@@ -84,5 +84,11 @@ int config_load(struct config *out, const char *path, struct error *err);
 
 /** config_print() - every key with its value, as a file that config_load() takes */
 void config_print(const struct config *c, FILE *out);
+
+/** config_print_sample() - the shipped broker.conf: every key with its default, commented out */
+void config_print_sample(FILE *out);
+
+/** config_print_man() - the shipped broker.conf(5) */
+void config_print_man(FILE *out);
 
 #endif
