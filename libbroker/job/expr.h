@@ -16,12 +16,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EXPR_OPS_MAX 32
+#define EXPR_OPS_MAX   32
 #define EXPR_DEPTH_MAX 16
-#define EXPR_TEXT_MAX 256
+#define EXPR_TEXT_MAX  256
 
-enum expr_op { EXPR_CONST, EXPR_VAR, EXPR_ADD, EXPR_SUB, EXPR_MUL, EXPR_DIV, EXPR_MOD, EXPR_NEG,
-	       EXPR_MIN, EXPR_MAX };
+enum expr_op {
+	EXPR_CONST,
+	EXPR_VAR,
+	EXPR_ADD,
+	EXPR_SUB,
+	EXPR_MUL,
+	EXPR_DIV,
+	EXPR_MOD,
+	EXPR_NEG,
+	EXPR_MIN,
+	EXPR_MAX
+};
 
 struct expr_code {
 	uint8_t op;

@@ -10,6 +10,8 @@
 
 #include "libbroker/job/job.h"
 
+#define PROGRAM_GROUPS_MAX (1ull << 40) /* workgroups of one dispatch: x * y * z */
+
 struct program_cursor {
 	uint32_t step; /* index of job->steps; n_steps = the end */
 	uint32_t pad;
@@ -34,11 +36,17 @@ bool program_at_end(const struct program_cursor *c, const struct job *job);
 void program_next(struct program_cursor *c, const struct job *job);
 
 /**
- * program_dispatch() - evaluate the dispatch under the cursor
+ * program_dispatch() - evaluate the dispatch under the cursor, which is not at the end
  * Return: 0; -ERANGE when a value does not fit (@err names the step and the counters).
  */
 int program_dispatch(const struct program_cursor *c, const struct job *job,
 		     struct program_dispatch *out, struct error *err);
+
+/**
+ * program_check() - evaluate each dispatch of the text at its first and its last turn
+ * What fails there would fail for certain when the job runs; job_parse() ends with this.
+ */
+int program_check(const struct job *job, struct error *err);
 
 /** program_cursor_valid() - for a cursor from a file: 0 or -EINVAL */
 int program_cursor_valid(const struct program_cursor *c, const struct job *job);
