@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The gate core, compiled for user space here and, unchanged, into the kernel module.
-GATE_SRC := $(sort $(wildcard kmod/core/*.c))
+# The gate core and its case table, compiled for user space here and, unchanged, into the kernel
+# module.
+GATE_SRC := $(sort $(wildcard kmod/core/*.c kmod/selftest/*.c))
 $(B)/libgate.a: $(call objs,$(GATE_SRC))
 $(call objs,$(GATE_SRC)): ALL_CFLAGS += -ffreestanding
