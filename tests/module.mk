@@ -15,6 +15,10 @@ include tests/bench/module.mk
 check-unit: $(UNIT_BIN) ## the unit tests
 	@tests/run-unit.sh $(B) $(UNIT_BIN)
 
+.PHONY: style
+style: ## the house rules that a machine can check
+	@tests/style.py
+
 .PHONY: check
 check: deps check-unit ## every test
 
