@@ -38,7 +38,10 @@ struct broker_progress { /* of a job that has a worker */
 struct broker;
 
 /* What listeners (Watch calls) hear; on the loop's thread. */
-enum broker_event_kind { BROKER_EVENT_GATE, BROKER_EVENT_JOB };
+enum broker_event_kind {
+	BROKER_EVENT_GATE,
+	BROKER_EVENT_JOB
+};
 struct broker_event {
 	enum broker_event_kind kind;
 	uint64_t job; /* JOB: something of it changed: state, phase, or progress (at most 4 a second) */

@@ -64,6 +64,7 @@ struct config {
 	uint32_t max_jobs_per_tenant;
 	uint64_t max_job_memory, max_job_device_ns, max_spool_bytes;
 	uint32_t max_clients;
+	uint32_t keep_ended; /* jobs that have ended and are kept with their results */
 
 	uint32_t default_weight; /* [scheduler] */
 	uint64_t default_day_budget_ns, device_day_budget_ns;

@@ -126,6 +126,8 @@ const struct config_key config_table[] = {
 	    "Disk space for the inputs and results of all jobs. A change needs a restart."),
 	KEY("limits", "max_clients", COUNT, max_clients, 1, 4096, "128",
 	    "Connections at a time. A change needs a restart."),
+	KEY("limits", "keep_ended", COUNT, keep_ended, 0, 1000000, "1000",
+	    "Jobs that have ended and are kept with their results; the oldest go first."),
 
 	KEY("scheduler", "default_weight", COUNT, default_weight, 1, 10000, "100",
 	    "A tenant's share of the device among those that have work."),

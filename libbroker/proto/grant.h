@@ -41,7 +41,8 @@ struct grant_page {
 	uint64_t slice_limit_ns; /* a slice that takes longer ends the job */
 	uint64_t first_slice_limit_ns; /* the same for a kernel's first slice (it may compile) */
 	uint64_t checkpoint_every_ns; /* 0: only when evicted */
-	uint64_t reserved[9];
+	uint64_t serial; /* counts grants; PARKED carries its low 32 bits in `flags` */
+	uint64_t reserved[8];
 };
 
 enum report_state {

@@ -52,7 +52,7 @@ enum worker_msg_type {
 
 struct worker_msg {
 	uint32_t type;
-	uint32_t flags; /* JOB: WORKER_JOB_HAS_CHECKPOINT */
+	uint32_t flags; /* JOB: WORKER_JOB_HAS_CHECKPOINT; PARKED: serial of the grant it obeyed */
 	uint64_t device_ns; /* from the worker: of this run, up to now */
 	uint64_t dispatches_done;
 	char text[WORKER_TEXT_MAX]; /* NUL-terminated; FAILED, NOTE */

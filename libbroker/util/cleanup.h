@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define _cleanup_(fn) __attribute__((cleanup(fn)))
-#define _cleanup_free_ _cleanup_(cleanup_freep)
-#define _cleanup_close_ _cleanup_(cleanup_closep)
+#define _cleanup_(fn)    __attribute__((cleanup(fn)))
+#define _cleanup_free_   _cleanup_(cleanup_freep)
+#define _cleanup_close_  _cleanup_(cleanup_closep)
 #define _cleanup_fclose_ _cleanup_(cleanup_fclosep)
 
 static inline void cleanup_freep(void *p)
@@ -33,18 +33,18 @@ static inline void cleanup_fclosep(FILE **f)
 }
 
 /* Defines cleanup_<name>p() that calls @destroy on a pointer unless it is NULL. */
-#define DEFINE_CLEANUP(type, name, destroy)                                                        \
-	static inline void cleanup_##name##p(type **p)                                             \
-	{                                                                                          \
-		if (*p)                                                                            \
-			destroy(*p);                                                               \
+#define DEFINE_CLEANUP(type, name, destroy)            \
+	static inline void cleanup_##name##p(type **p) \
+	{                                              \
+		if (*p)                                \
+			destroy(*p);                   \
 	}
 
-#define steal_ptr(p)                                                                               \
-	({                                                                                         \
-		__typeof__(p) _stolen = (p);                                                       \
-		(p) = NULL;                                                                        \
-		_stolen;                                                                           \
+#define steal_ptr(p)                         \
+	({                                   \
+		__typeof__(p) _stolen = (p); \
+		(p) = NULL;                  \
+		_stolen;                     \
 	})
 
 static inline int steal_fd(int *fd)

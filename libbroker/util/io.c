@@ -12,8 +12,8 @@
 
 #include "libbroker/util/cleanup.h"
 
-#define HASH_CHUNK (256u << 10)
-#define SEND_FDS_MAX 64
+#define HASH_CHUNK   (256u << 10)
+#define SEND_FDS_MAX 200 /* below the kernel's SCM_MAX_FD of 253 */
 
 int io_write_all(int fd, const void *data, size_t len)
 {

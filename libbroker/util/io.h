@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 #define SHA256_SIZE 32
-#define SHA256_HEX 64
+#define SHA256_HEX  64
 
 /** io_write_all() - until all is written; returns 0 or -errno */
 int io_write_all(int fd, const void *data, size_t len);
