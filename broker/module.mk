@@ -1,8 +1,17 @@
 # SPDX-License-Identifier: MIT
 # brokerd: everything but main.c is a library, which the tests link too.
-BROKER_SRC := $(filter-out broker/main.c,$(sort $(wildcard broker/*.c broker/sources/*.c \
+#
+# WITH_LOGIND (default: whether libsystemd is there) tells the broker of a sleep before it begins.
+WITH_LOGIND ?= $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo 1 || echo 0)
+ifeq ($(WITH_LOGIND),1)
+BROKER_LEFT_OUT := broker/sources/logind-fallback.c
+else
+BROKER_LEFT_OUT := broker/sources/logind.c
+endif
+BROKER_SRC := $(filter-out broker/main.c $(BROKER_LEFT_OUT),$(sort $(wildcard broker/*.c broker/sources/*.c \
 	broker/sched/*.c broker/store/*.c broker/api/*.c)))
-BROKER_LIBS := $(call pkg_libs,liburing libdrm libnl-3.0 libnl-genl-3.0 inih sqlite3) -lpthread
+BROKER_LIBS := $(call pkg_libs,liburing libdrm libnl-3.0 libnl-genl-3.0 inih sqlite3) -lpthread \
+	$(if $(filter 1,$(WITH_LOGIND)),$(call pkg_libs,libsystemd))
 $(B)/libbrokerd.a: $(call objs,$(BROKER_SRC))
 
 ifneq ($(wildcard broker/main.c),)

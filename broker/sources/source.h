@@ -52,7 +52,8 @@ struct source_ops {
 	/* Copies @ctx; facts may come before it returns. Returns 0 also when the sensor is missing
 	 * (it then says so by facts); -errno only when the daemon itself is short of something. */
 	int (*open)(void **out, const struct source_ctx *ctx);
-	/* The set of IDLEGATE_HOLD_BIT()s changed. Gives no facts before it returns. May be NULL. */
+	/* The set of IDLEGATE_HOLD_BIT()s changed; also called once after all sources are open. It
+	 * may come in the middle of a fact, so it gives none before it returns. May be NULL. */
 	void (*holds_changed)(void *source, uint32_t holds);
 	void (*reload)(void *source); /* the config changed; may be NULL */
 	void (*status)(void *source, struct source_status *out);

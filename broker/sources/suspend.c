@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Suspend: will the machine sleep now, and has it slept?
+ *
+ * With logind: its delay inhibitor tells of the sleep before it begins. The fact goes out at
+ * once, and the inhibitor is let go after the time the jobs have to stop (grace, at most 1 s).
+ * Without logind a resume is noticed afterwards (resume.h) and given as suspend and resume in
+ * one, so the gate still waits for the machine to settle; the sensor then counts as absent, which
+ * is normal on a device without logind: the kernel freezes the jobs itself.
+ *
+ * A logind that was there and went is a lost sensor. It is looked for again every minute.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/sources/logind.h"
+#include "broker/sources/resume.h"
+#include "broker/sources/sensor.h"
+#include "libbroker/util/cleanup.h"
+
+#define RELEASE_MAX_NS (1 * NS_PER_S)
+#define RETRY_NS       (60 * NS_PER_S)
+
+struct suspend {
+	struct sensor sensor;
+	struct logind *logind;
+	struct resume *resume;
+	struct loop_timer *release;
+	struct loop_timer *retry;
+	bool had_logind;
+	bool told_on; /* a SUSPEND fact stands */
+};
+
+static void suspend_tell(struct suspend *s, bool on)
+{
+	s->told_on = on;
+	sensor_fact(&s->sensor, &(struct gate_fact){.kind = GATE_FACT_SUSPEND, .on = on});
+}
+
+static void suspend_without(struct suspend *s, const char *words)
+{
+	s->sensor.tier = "clock";
+	if (s->had_logind) {
+		sensor_say(&s->sensor, GATE_SENSOR_LOST, "%s", words);
+		loop_timer_at(s->retry, clock_now_ns() + RETRY_NS);
+	} else {
+		sensor_say(&s->sensor, GATE_SENSOR_ABSENT,
+			   "no logind (%s): a sleep is noticed after it only", words);
+	}
+}
+
+static void suspend_resumed(void *data)
+{
+	struct suspend *s = data;
+
+	if (s->sensor.state == GATE_SENSOR_OK)
+		return; /* logind tells it better */
+	suspend_tell(s, true);
+	suspend_tell(s, false);
+}
+
+static void suspend_release(void *data)
+{
+	struct suspend *s = data;
+
+	if (s->logind)
+		logind_release(s->logind);
+}
+
+static void suspend_logind_event(void *data, enum logind_event event, const char *words)
+{
+	struct suspend *s = data;
+	uint64_t grace = s->sensor.ctx.config->grace_ns;
+
+	switch (event) {
+	case LOGIND_READY:
+		s->had_logind = true;
+		s->sensor.tier = "logind";
+		loop_timer_at(s->retry, UINT64_MAX);
+		sensor_say(&s->sensor, GATE_SENSOR_OK, "logind tells of a sleep before it begins");
+		break;
+	case LOGIND_SLEEP:
+		suspend_tell(s, true);
+		loop_timer_at(s->release,
+			      clock_now_ns() + (grace < RELEASE_MAX_NS ? grace : RELEASE_MAX_NS));
+		break;
+	case LOGIND_WAKE:
+		loop_timer_at(s->release, UINT64_MAX);
+		suspend_tell(s, false);
+		break;
+	case LOGIND_GONE:
+		if (s->told_on)
+			suspend_tell(s, false);
+		suspend_without(s, words);
+		break;
+	}
+}
+
+static void suspend_connect(void *data)
+{
+	struct suspend *s = data;
+	int r;
+
+	logind_free(steal_ptr(s->logind));
+	r = logind_new(&s->logind, s->sensor.ctx.loop, suspend_logind_event, s);
+	if (r == -EOPNOTSUPP)
+		suspend_without(s, "built without it");
+	else if (r < 0)
+		suspend_without(s, "no system bus");
+}
+
+static void suspend_reload(void *source)
+{
+	struct suspend *s = source;
+
+	s->had_logind = s->sensor.state == GATE_SENSOR_OK;
+	if (!s->had_logind)
+		suspend_connect(s);
+}
+
+static void suspend_status(void *source, struct source_status *out)
+{
+	struct suspend *s = source;
+
+	sensor_status(&s->sensor, out);
+}
+
+static void suspend_close(void *source)
+{
+	struct suspend *s = source;
+
+	logind_free(s->logind);
+	resume_free(s->resume);
+	loop_timer_free(s->release);
+	loop_timer_free(s->retry);
+	free(s);
+}
+
+DEFINE_CLEANUP(struct suspend, suspend, suspend_close)
+
+static int suspend_open(void **out, const struct source_ctx *ctx)
+{
+	_cleanup_(cleanup_suspendp) struct suspend *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	sensor_init(&s->sensor, ctx, &source_suspend);
+	r = loop_timer_new(ctx->loop, suspend_release, s, &s->release);
+	if (r == 0)
+		r = loop_timer_new(ctx->loop, suspend_connect, s, &s->retry);
+	if (r == 0)
+		r = resume_new(&s->resume, ctx->loop, suspend_resumed, s);
+	if (r < 0)
+		return r;
+	suspend_connect(s);
+	*out = steal_ptr(s);
+	return 0;
+}
+
+const struct source_ops source_suspend = {
+	.name = "suspend",
+	.sensor = GATE_SENSOR_SUSPEND,
+	.open = suspend_open,
+	.reload = suspend_reload,
+	.status = suspend_status,
+	.close = suspend_close,
+};
