@@ -132,16 +132,16 @@ static void check_walk(const struct job *j, const struct walk *w)
 	struct program_cursor c;
 	int n = 0;
 
-	cr_assert_eq(j->dispatches, w->n);
+	cr_assert_eq(j->dispatches, (uint64_t)w->n);
 	for (program_start(&c, j); !program_at_end(&c, j); program_next(&c, j), n++) {
 		struct program_dispatch d;
 		struct program_cursor saved = c;
 
 		cr_assert_lt(n, w->n);
-		cr_assert_eq(c.passed, n);
+		cr_assert_eq(c.passed, (uint64_t)n);
 		cr_assert_eq(program_dispatch(&c, j, &d, NULL), 0);
 		cr_assert_eq(d.push[0], w->at[n].sum);
-		cr_assert_eq(d.push[1], w->at[n].id);
+		cr_assert_eq(d.push[1], (uint32_t)w->at[n].id);
 		cr_assert_eq(program_cursor_valid(&saved, j), 0);
 		saved.groups_done = 23;
 		cr_assert_eq(program_cursor_valid(&saved, j), 0);
@@ -199,7 +199,7 @@ Test(program, a_saved_cursor_goes_on)
 			struct program_dispatch d;
 
 			cr_assert_eq(program_dispatch(&back, j, &d, NULL), 0);
-			cr_assert_eq(d.push[1], w->at[i].id);
+			cr_assert_eq(d.push[1], (uint32_t)w->at[i].id);
 		}
 		cr_assert(program_at_end(&back, j));
 		job_free(j);
