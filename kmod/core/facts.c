@@ -81,8 +81,10 @@ static int take_zone(struct gate *g, const struct gate_fact *fact)
 static void take_suspend(struct gate *g, bool on)
 {
 	hear(g, GATE_SENSOR_SUSPEND);
-	if (g->suspended && !on)
-		g->settle_from_ns = g->now_ns;
+	if (g->suspended && !on) {
+		g->resumed = true;
+		g->resumed_ns = g->now_ns;
+	}
 	g->suspended = on;
 }
 

@@ -64,7 +64,6 @@ static void settle(struct gate *g, const struct gate_policy *policy)
 void gate_init(struct gate *gate, const struct gate_policy *policy, u64 now_ns)
 {
 	*gate = (struct gate){.now_ns = now_ns, .changed_ns = now_ns};
-	gate->settle_from_ns = GATE_NEVER;
 	for (u32 hold = 0; hold < IDLEGATE_HOLD_COUNT; hold++)
 		gate->hold[hold].clear_at_ns = GATE_NEVER;
 	settle(gate, policy);

@@ -172,9 +172,10 @@ struct gate {
 
 	/* The last facts, kept so that a new policy judges them too. */
 	u32 heard; /* sensors that gave a value */
-	bool input_seen, suspended, gpu_busy, cpu_busy, hour_allowed, paused, hosted, ever_hosted;
+	bool input_seen, suspended, resumed, gpu_busy, cpu_busy, hour_allowed, paused;
+	bool hosted, ever_hosted;
 	u64 pause_until_ns;
-	u64 settle_from_ns; /* the last resume; GATE_NEVER: none */
+	u64 resumed_ns; /* the last time, if resumed */
 	u64 nonsense_until_ns;
 	struct gate_power power;
 	bool battery_temp_seen;

@@ -164,8 +164,8 @@ struct gate_verdict gate_judge(struct gate *g, const struct gate_policy *policy,
 		break;
 	case IDLEGATE_HOLD_SUSPENDING:
 		v.raw = g->suspended;
-		if (!g->suspended && g->settle_from_ns != GATE_NEVER)
-			judge_until(&v, gate_add_ns(g->settle_from_ns, policy->resume_settle_ns),
+		if (!g->suspended && g->resumed)
+			judge_until(&v, gate_add_ns(g->resumed_ns, policy->resume_settle_ns),
 				    g->now_ns);
 		break;
 	case IDLEGATE_HOLD_GPU_BUSY:
