@@ -32,7 +32,7 @@ struct source_ctx {
 	void (*fact)(void *data, const struct gate_fact *fact);
 	/* Temperature of the hottest zone, for the duty controller; may be NULL. */
 	void (*heat)(void *data, int32_t hottest_mc);
-	/* Is this process one of our workers? For sources that look at other processes. May be NULL. */
+	/* Is this process one of our workers? May be NULL: none is. */
 	bool (*is_ours)(void *data, int pid);
 	/* The processes of our workers, at most @max; returns how many. May be NULL: none. */
 	int (*workers)(void *data, int *pids, int max);
