@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Tests. Each tests/unit/*.c is one Criterion program; it links every library of the project, so
 # that only what it uses is pulled in.
-TEST_LIBS := $(B)/libbrokerd.a $(B)/libworker.a $(B)/libidlebroker-static.a $(B)/libgate.a
+TEST_LIBS := $(B)/libbrokerd.a $(B)/libworker.a $(B)/libbrokerctl.a \
+	$(B)/libidlebroker-static.a $(B)/libgate.a
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-# brokerctl: a table of subcommands over the client library.
-TOOLS_SRC := $(sort $(wildcard tools/*.c))
+# brokerctl: a table of subcommands over the client library. All but main.c is a library, which
+# the tests link too.
+TOOLS_SRC := $(filter-out tools/main.c,$(sort $(wildcard tools/*.c)))
+$(B)/libbrokerctl.a: $(call objs,$(TOOLS_SRC))
 
-ifneq ($(TOOLS_SRC),)
 PROGRAMS += $(B)/brokerctl
-endif
-$(B)/brokerctl: $(call objs,$(TOOLS_SRC)) $(B)/libidlebroker-static.a
+$(B)/brokerctl: $(B)/tools/main.o $(B)/libbrokerctl.a $(B)/libidlebroker-static.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBBROKER_LIBS)
