@@ -3,8 +3,8 @@
  * The packed form of a bundle: its job.json and its tar; see bundle.h.
  *
  * Nothing in it depends on the machine, the time or a library's version: the JSON is compact
- * with its keys in the order of the source, and the tar is plain ustar written by hand with job.json
- * first, then the blobs sorted by hash, all owned by 0 and of 1970.
+ * with its keys in the order of the source, and the tar is plain ustar written by hand with
+ * job.json first, then the blobs sorted by hash, all owned by 0 and of 1970.
  */
 #include "libbroker/job/bundle_parts.h"
 
