@@ -19,13 +19,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/config_hint.h"
 #include "broker/config_value.h"
 #include "libbroker/util/cleanup.h"
 
-#define KEYS_MAX      96
-#define DROPINS_MAX   256
-#define SHOWN         "%.60s%s" /* a value in a message */
-#define SHOWN_ARGS(s) (s), strlen(s) > 60 ? "…" : ""
+#define KEYS_MAX    96
+#define DROPINS_MAX 256
+#define BOM         "\xef\xbb\xbf"
 
 struct reading {
 	struct config c;
@@ -61,93 +61,6 @@ static int reading_fail(struct reading *rd, int code, const char *fmt, ...)
 	return rd->result;
 }
 
-/* Levenshtein over one row; names are short. */
-static unsigned int distance(const char *a, const char *b)
-{
-	unsigned int row[64];
-	size_t n = strlen(b);
-
-	if (n >= ARRAY_SIZE(row) || strlen(a) >= ARRAY_SIZE(row))
-		return UINT_MAX;
-	for (size_t j = 0; j <= n; j++)
-		row[j] = (unsigned int)j;
-	for (; *a; a++) {
-		unsigned int diagonal = row[0]++;
-
-		for (size_t j = 1; j <= n; j++) {
-			unsigned int best = diagonal + (tolower((unsigned char)*a) != b[j - 1]);
-
-			diagonal = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-		}
-	}
-	return row[n];
-}
-
-static bool first_of_section(const struct config_key *k)
-{
-	return k == config_table || strcmp(k->section, k[-1].section) != 0;
-}
-
-static int fail_unknown_section(struct reading *rd, const char *section)
-{
-	const char *near = NULL;
-	unsigned int best = 4;
-	char all[160] = "";
-
-	for (const struct config_key *k = config_table; k->section; k++) {
-		size_t at = strlen(all);
-
-		if (!first_of_section(k))
-			continue;
-		if (distance(section, k->section) < best) {
-			best = distance(section, k->section);
-			near = k->section;
-		}
-		snprintf(all + at, sizeof(all) - at, "%s%s%s", at ? ", " : "", k->section,
-			 !strcmp(k->section, "tenant") ? " <uid>" : "");
-	}
-	if (near)
-		return reading_fail(rd, -EINVAL, "there is no section [" SHOWN "]; is it [%s]?",
-				    SHOWN_ARGS(section), near);
-	return reading_fail(rd, -EINVAL, "there is no section [" SHOWN "]; the sections are %s",
-			    SHOWN_ARGS(section), all);
-}
-
-static int fail_unknown_key(struct reading *rd, const char *section, const char *name)
-{
-	const char *near = NULL, *elsewhere = NULL;
-	unsigned int best = 4;
-	char all[200] = "";
-
-	for (const struct config_key *k = config_table; k->section; k++) {
-		size_t at = strlen(all);
-
-		if (strcmp(k->section, section) != 0) {
-			if (!strcmp(k->name, name))
-				elsewhere = k->section;
-			continue;
-		}
-		if (distance(name, k->name) < best) {
-			best = distance(name, k->name);
-			near = k->name;
-		}
-		snprintf(all + at, sizeof(all) - at, "%s%s", at ? ", " : "", k->name);
-	}
-	if (elsewhere && best)
-		return reading_fail(rd, -EINVAL, "[%s] has no key \"%s\"; it belongs in [%s]",
-				    section, name, elsewhere);
-	if (near)
-		return reading_fail(rd, -EINVAL, "[%s] has no key \"" SHOWN "\"; is it \"%s\"?",
-				    section, SHOWN_ARGS(name), near);
-	return reading_fail(rd, -EINVAL, "[%s] has no key \"" SHOWN "\"; its keys are %s", section,
-			    SHOWN_ARGS(name), all);
-}
-
 static const struct config_key *find_section(const char *section)
 {
 	for (const struct config_key *k = config_table; k->section; k++)
@@ -166,9 +79,9 @@ static int find_tenant(struct reading *rd, const char *text, struct config_tenan
 	uid = strtoull(text, &end, 10);
 	if (!isdigit((unsigned char)*text) || *end || errno || uid >= UINT32_MAX)
 		return reading_fail(rd, -EINVAL,
-				    "[tenant " SHOWN "]: a tenant is a user's number, as in "
+				    "[tenant " HINT_FMT "]: a tenant is a user's number, as in "
 				    "[tenant 1000]",
-				    SHOWN_ARGS(text));
+				    HINT_ARGS(text));
 	for (uint32_t i = 0; i < rd->c.n_tenants; i++) {
 		if (rd->c.tenants[i].uid == uid) {
 			*out = &rd->c.tenants[i];
@@ -188,6 +101,7 @@ static int split_section(struct reading *rd, const char *text, const char **sect
 			 const char **tenant)
 {
 	const struct config_key *k;
+	char hint[CONFIG_TEXT_MAX];
 
 	*section = text;
 	*tenant = NULL;
@@ -197,8 +111,10 @@ static int split_section(struct reading *rd, const char *text, const char **sect
 		return 0;
 	}
 	k = find_section(text);
-	if (!k)
-		return fail_unknown_section(rd, text);
+	if (!k) {
+		config_hint_section(text, hint);
+		return reading_fail(rd, -EINVAL, "%s", hint);
+	}
 	*section = k->section;
 	return 0;
 }
@@ -208,8 +124,8 @@ static int fail_value(struct reading *rd, const struct config_key *k, const char
 	char accepts[CONFIG_TEXT_MAX];
 
 	config_value_accepts(k, accepts);
-	return reading_fail(rd, -EINVAL, "[%s] %s = \"" SHOWN "\": it takes %s", k->section,
-			    k->name, SHOWN_ARGS(value), accepts);
+	return reading_fail(rd, -EINVAL, "[%s] %s = \"" HINT_FMT "\": it takes %s", k->section,
+			    k->name, HINT_ARGS(value), accepts);
 }
 
 static int set_value(struct reading *rd, const struct config_key *k, void *base, int *seen,
@@ -232,14 +148,15 @@ static int reading_pair(void *data, const char *text, const char *name, const ch
 {
 	struct reading *rd = data;
 	const char *section, *tenant;
+	char hint[CONFIG_TEXT_MAX];
 	struct config_tenant *t;
 	int *seen;
 
 	if (rd->result)
 		return 0;
 	if (!*text) {
-		reading_fail(rd, -EINVAL, "\"" SHOWN "\" stands before any [section]",
-			     SHOWN_ARGS(name));
+		reading_fail(rd, -EINVAL, "\"" HINT_FMT "\" stands before any [section]",
+			     HINT_ARGS(name));
 		return 0;
 	}
 	if (split_section(rd, text, &section, &tenant) < 0)
@@ -254,19 +171,30 @@ static int reading_pair(void *data, const char *text, const char *name, const ch
 		seen = &rd->seen_tenant[t - rd->c.tenants][k - find_section(section)];
 		return set_value(rd, k, t, seen, value) == 0;
 	}
-	fail_unknown_key(rd, section, name);
+	config_hint_key(section, name, hint);
+	reading_fail(rd, -EINVAL, "%s", hint);
 	return 0;
 }
 
-/* A section without keys never reaches the handler, so its name is checked here. */
-static void check_section_line(struct reading *rd, const char *line)
+/*
+ * What inih would tell late or never: it reads on behind a line it does not understand, and a
+ * section without keys never reaches the handler.
+ */
+static void check_line(struct reading *rd, const char *line)
 {
 	const char *end = strchr(line, ']');
 	const char *section, *tenant;
 	struct config_tenant *t;
 	char name[128];
 
-	if (*line != '[' || !end || (size_t)(end - line) > sizeof(name))
+	if (!*line || *line == '#' || *line == ';')
+		return;
+	if (*line != '[' ? !strpbrk(line, "=:") : !end) {
+		reading_fail(rd, -EINVAL,
+			     "this line is neither \"[section]\", \"key = value\" nor a comment");
+		return;
+	}
+	if (*line != '[')
 		return;
 	snprintf(name, sizeof(name), "%.*s", (int)(end - line - 1), line + 1);
 	if (split_section(rd, name, &section, &tenant) == 0 && tenant)
@@ -304,7 +232,7 @@ static char *reading_line(char *out, int size, void *data)
 		}
 		len = 1; /* of a comment, nothing is needed */
 	}
-	check_section_line(rd, line);
+	check_line(rd, line + (rd->line == 1 && !strncmp(line, BOM, 3) ? 3 : 0));
 	snprintf(out, (size_t)size, "%.*s\n", (int)len, line);
 	return out;
 }
@@ -388,9 +316,10 @@ static int check_together(struct reading *rd)
 	if (c->grace_ns >= c->kill_ns)
 		return reading_fail(rd, -EINVAL, "[slices] grace must be shorter than kill");
 	if (c->zone_target_mc >= c->gate.zone_hot_set)
-		return reading_fail(rd, -EINVAL,
-				    "[devices] zone_target must be below [gate] zone_hot, or heat "
-				    "closes the gate before it lowers the share of time");
+		return reading_fail(
+			rd, -EINVAL,
+			"[devices] zone_target must be below [gate] zone_hot_set, or heat "
+			"closes the gate before it lowers the share of time");
 	if (c->max_jobs_per_tenant > c->max_jobs)
 		return reading_fail(rd, -EINVAL,
 				    "[limits] max_jobs_per_tenant must not be above max_jobs");

@@ -134,16 +134,16 @@ void config_print_sample(FILE *out)
 	print_all(out, &c, "#");
 }
 
-/* Text into roff: a backslash, or a dot at the start of a line, would be a command. */
+/* Text into roff: a backslash would be a command. No sentence starts with a dot. */
 static void print_roff(FILE *out, const char *text)
 {
 	for (const char *p = text; *p; p++) {
-		if (*p == '\\')
+		if (p != text && p[-1] == '.' && *p == ' ')
+			fputc('\n', out); /* a sentence, a line */
+		else if (*p == '\\')
 			fputs("\\e", out);
 		else if (*p == '-')
 			fputs("\\-", out);
-		else if ((*p == '.' || *p == '\'') && p == text)
-			fprintf(out, "\\&%c", *p);
 		else
 			fputc(*p, out);
 	}

@@ -10,12 +10,21 @@ $(SERVICES):
 	@mkdir -p $(@D)
 	$(call say,GEN)sed 's|@sbindir@|$(sbindir)|g' $< >$@
 
+# Made from the table of settings by IDLEBROKER_REGENERATE=1 $(B)/tests/unit/test_config.
+SETTINGS := $(B)/packaging/broker.conf $(B)/packaging/broker.conf.5
+$(B)/packaging/broker.conf: packaging/broker.conf.in
+$(B)/packaging/broker.conf.5: packaging/man/broker.conf.5.in
+$(SETTINGS):
+	@mkdir -p $(@D)
+	$(call say,GEN)sed 's|@libexecdir@|$(libexecdir)|g' $< >$@
+
 .PHONY: install-broker
-install-broker: $(PROGRAMS) $(SERVICES)
+install-broker: $(PROGRAMS) $(SERVICES) $(SETTINGS)
 	$(INSTALL) -D -m 0755 $(B)/brokerd $(D)$(sbindir)/brokerd
 	$(INSTALL) -D -m 0755 $(B)/broker-worker $(D)$(libexecdir)/idlebroker/broker-worker
 	$(INSTALL) -D -m 0755 $(B)/brokerctl $(D)$(bindir)/brokerctl
-	$(INSTALL) -D -m 0644 packaging/broker.conf $(D)$(sysconfdir)/idlebroker/broker.conf
+	$(INSTALL) -D -m 0644 $(B)/packaging/broker.conf $(D)$(sysconfdir)/idlebroker/broker.conf
+	$(INSTALL) -D -m 0644 $(B)/packaging/broker.conf.5 $(D)$(mandir)/man5/broker.conf.5
 	$(INSTALL) -d $(D)$(sysconfdir)/idlebroker/broker.conf.d
 	$(INSTALL) -D -m 0644 libbroker/job/job.schema.json $(D)$(datadir)/idlebroker/job.schema.json
 	$(INSTALL) -D -m 0644 $(B)/packaging/idlebroker.service \

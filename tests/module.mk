@@ -10,7 +10,7 @@ $(UNIT_BIN): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(TEST_LIBS)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(TEST_LIBS) -Wl,--end-group \
 		$(BROKER_LIBS) $(WORKER_LIBS) $(LIBBROKER_LIBS) $(call pkg_libs,criterion)
 
-include tests/bench/module.mk
+include tests/bench/module.mk tests/jobs/module.mk
 
 .PHONY: check-unit
 check-unit: $(UNIT_BIN) ## the unit tests

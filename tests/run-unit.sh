@@ -49,7 +49,7 @@ for program in "$@"; do
 	[ "$bad" = 0 ] || what=", $bad failed$what"
 	printf '%-6s %-28s %3d passed%s\n' "$verdict" "$name" "$good" "$what"
 	[ "$bad" = 0 ] || tail -n 200 "$log"
-	sed -n 's/^ok - \(.*\) *# SKIP \(.*\)/       skipped \1: \2/p' "$tap"
+	sed -n 's/^ok - \(.*[^ ]\)  *# SKIP \(.*\)/       skipped \1: \2/p' "$tap"
 	passed=$((passed + good))
 	failed=$((failed + bad))
 	skipped=$((skipped + skip))

@@ -184,7 +184,7 @@ static int db_migrate(struct db *db, struct error *err)
 
 	if (r < 0)
 		return r;
-	if (version > db_n_migrations)
+	if (version < 0 || version > db_n_migrations)
 		return error_set(
 			err, -ENOTSUP, db->path,
 			"it was written by a newer version of brokerd (schema %lld, this one "

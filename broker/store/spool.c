@@ -90,13 +90,13 @@ int spool_open(struct spool **out, const char *dir, struct error *err)
 
 void spool_close(struct spool *sp)
 {
-	const int *fds[] = {&sp->tmp_fd, &sp->checkpoints_fd, &sp->blobs_fd, &sp->lock_fd,
-			    &sp->dir_fd};
-
 	if (!sp)
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
-		cleanup_closep(fds[i]);
+	cleanup_closep(&sp->tmp_fd);
+	cleanup_closep(&sp->checkpoints_fd);
+	cleanup_closep(&sp->blobs_fd);
+	cleanup_closep(&sp->lock_fd);
+	cleanup_closep(&sp->dir_fd);
 	pthread_mutex_destroy(&sp->lock);
 	free(sp);
 }

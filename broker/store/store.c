@@ -17,7 +17,7 @@
 #define FILE_STACK    (128u << 10)
 #define DB_BATCH      256
 /* A database up to this size is checked before the start, a larger one right after it. */
-#define CHECK_AT_ONCE (2 << 20)
+#define CHECK_AT_ONCE (4 << 20)
 
 void *store_op_new(struct store *s, size_t size, void (*end)(struct store_op *op))
 {

@@ -16,15 +16,15 @@ void gate_policy_default(struct gate_policy *policy)
 		/* After a resume the owner's own programs catch up first. */
 		.resume_settle_ns = 15 * S_NS,
 		/*
-		 * The owner comes first: half a charge must be there before work begins. Both limits
-		 * lie below the 60 and 80 percent at which careful owners stop the charging, or such
-		 * a phone would never lend.
+		 * The owner comes first: half a charge must be there before work begins. Both
+		 * limits lie below the 60 and 80 percent at which careful owners stop the charging,
+		 * or such a phone would never lend.
 		 */
 		.battery_low_set = 40,
 		.battery_low_clear = 50,
 		/*
-		 * Charging a lithium cell above 45 degrees ages it fast; 40 leaves it room, and 37 is
-		 * what a phone reaches again within minutes of rest.
+		 * Charging a lithium cell above 45 degrees ages it fast; 40 leaves it room, and 37
+		 * is what a phone reaches again within minutes of rest.
 		 */
 		.battery_hot_set = 40000,
 		.battery_hot_clear = 37000,

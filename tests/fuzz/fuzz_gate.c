@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The gate under any stream of facts. Two ways to read the input, by its first byte: as choices of
- * a source that likes the edges (tests/gate_model.h), or as raw facts, every bit of them free but
+ * a source that likes the edges (tests/gate_stream.h), or as raw facts, every bit of them free but
  * for the bools. Either way the model must agree with the gate after each step, and all sensors
  * well must open it in the end.
  */
@@ -12,6 +12,7 @@
 
 #include "kmod/core/gate.h"
 #include "tests/gate_model.h"
+#include "tests/gate_stream.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

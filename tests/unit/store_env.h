@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_STORE_ENV_H
 #define TESTS_UNIT_STORE_ENV_H
 
+#include <errno.h>
 #include <ftw.h>
 #include <sodium.h>
 #include <stdio.h>

@@ -9,6 +9,7 @@
 
 #include "kmod/core/gate.h"
 #include "tests/gate_model.h"
+#include "tests/gate_stream.h"
 
 #define STREAMS 200
 #define STEPS   400

@@ -38,11 +38,11 @@ enum idlegate_hold {
 };
 
 #define IDLEGATE_HOLD_BIT(hold) (1u << (hold))
-#define IDLEGATE_HOLD_MASK ((1u << IDLEGATE_HOLD_COUNT) - 1)
+#define IDLEGATE_HOLD_MASK      ((1u << IDLEGATE_HOLD_COUNT) - 1)
 
-#define IDLEGATE_PAGE_MAGIC 0x69646c65u /* "idle" */
+#define IDLEGATE_PAGE_MAGIC   0x69646c65u /* "idle" */
 #define IDLEGATE_PAGE_VERSION 1u
-#define IDLEGATE_PAGE_SIZE 4096u
+#define IDLEGATE_PAGE_SIZE    4096u
 
 struct idlegate_page {
 	__u32 magic;
