@@ -6,6 +6,13 @@ TEST_LIBS := $(B)/libbrokerd.a $(B)/libworker.a $(B)/libbrokerctl.a \
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 
+# Criterion's way to start tests does not survive ThreadSanitizer; see tests/tsan/criterion. gcc
+# warns that it cannot follow fences: that is for the one who reads a report to know.
+ifneq ($(filter thread,$(SAN)),)
+CPPFLAGS += -Itests/tsan
+WARN += $(if $(findstring clang,$(CC)),,-Wno-tsan)
+endif
+
 $(UNIT_BIN): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(TEST_LIBS)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(TEST_LIBS) -Wl,--end-group \
 		$(BROKER_LIBS) $(WORKER_LIBS) $(LIBBROKER_LIBS) $(call pkg_libs,criterion)
