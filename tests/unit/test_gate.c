@@ -30,19 +30,27 @@ Test(gate, case_table)
 
 Test(gate, the_case_runner_sees_a_wrong_hold_and_a_wrong_deadline)
 {
-	struct gate_case wrong = gate_cases[1];
+	const u32 user = IDLEGATE_HOLD_BIT(IDLEGATE_HOLD_USER_ACTIVE);
+	const struct gate_case right = {
+		.name = "an input and its end",
+		.n_steps = 2,
+		.step = {{1000, {.kind = GATE_FACT_INPUT}, user, 121000},
+			 {121000, {.kind = GATE_FACT_TICK}, 0, GATE_CASE_NO_DEADLINE}},
+	};
+	struct gate_case wrong = right;
 	struct gate_case_failure f;
 	struct gate gate;
 
-	cr_assert(gate_case_run(&wrong, &gate, &f));
-	wrong.step[1].holds = 0;
+	cr_assert(gate_case_run(&right, &gate, &f));
+	wrong.step[1].holds = user;
 	cr_assert_not(gate_case_run(&wrong, &gate, &f));
 	cr_assert_eq(f.step, 1);
-	cr_assert_eq(f.holds, IDLEGATE_HOLD_BIT(IDLEGATE_HOLD_USER_ACTIVE));
-	wrong = gate_cases[1];
-	wrong.step[2].deadline_ms++;
+	cr_assert_eq(f.holds, 0);
+	wrong = right;
+	wrong.step[0].deadline_ms++;
 	cr_assert_not(gate_case_run(&wrong, &gate, &f));
-	cr_assert_eq(f.step, 2);
+	cr_assert_eq(f.step, 0);
+	cr_assert_eq(f.deadline_ms, 121000);
 }
 
 /* A gate that needs no sensor: open as soon as it is hosted. */

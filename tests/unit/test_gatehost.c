@@ -23,6 +23,7 @@ struct seen {
 	unsigned int calls;
 	uint32_t holds[8], before[8];
 	bool stop_when_open;
+	bool in_call;
 	unsigned int facts_to_bring; /* from within the listener */
 };
 
@@ -38,6 +39,8 @@ static void listen_gate(void *data, uint32_t holds, uint32_t before)
 {
 	struct seen *s = data;
 
+	cr_assert_not(s->in_call, "told of a change within the call about another");
+	s->in_call = true;
 	if (s->page)
 		cr_assert_eq(s->page->holds, holds, "the page must be told first");
 	if (s->calls < 8) {
@@ -47,6 +50,7 @@ static void listen_gate(void *data, uint32_t holds, uint32_t before)
 	s->calls++;
 	if (s->facts_to_bring && s->facts_to_bring--)
 		pause_gate(s->g, !(holds & PAUSED));
+	s->in_call = false;
 	if (s->stop_when_open && !holds)
 		loop_stop(s->loop);
 }
@@ -192,7 +196,7 @@ Test(gatehost, a_reader_never_sees_two_moments_mixed)
 	start(&s, &policy);
 	reader.page = s.page;
 	cr_assert_eq(pthread_create(&thread, NULL, read_on, &reader), 0);
-	for (unsigned int i = 0; i < 100000; i++)
+	for (unsigned int i = 0; i < 400000; i++)
 		pause_gate(s.g, i % 2 == 0);
 	__atomic_store_n(&reader.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
