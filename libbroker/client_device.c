@@ -7,7 +7,7 @@
 #include "libbroker/client_result.h"
 #include "libbroker/util/cleanup.h"
 
-int idlebroker_gate(struct idlebroker *c, const struct idlebroker_gate **out)
+int idlebroker_get_gate(struct idlebroker *c, const struct idlebroker_gate **out)
 {
 	json_t *reply = NULL;
 	int r = client_call(c, "GetGate", json_object(), &reply);

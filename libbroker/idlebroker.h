@@ -181,8 +181,8 @@ int idlebroker_cancel(struct idlebroker *c, uint64_t id);
 /** idlebroker_logs() - the last lines about a job, as one text; idlebroker_free() */
 int idlebroker_logs(struct idlebroker *c, uint64_t id, const char **out);
 
-/** idlebroker_gate() - open or closed, why, and the last changes; idlebroker_free() */
-int idlebroker_gate(struct idlebroker *c, const struct idlebroker_gate **out);
+/** idlebroker_get_gate() - open or closed, why, and the last changes; idlebroker_free() */
+int idlebroker_get_gate(struct idlebroker *c, const struct idlebroker_gate **out);
 
 /** idlebroker_devices() - as idlebroker_list() */
 int idlebroker_devices(struct idlebroker *c, const struct idlebroker_device *const **out);

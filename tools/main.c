@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/ctl.h"
 #include "libbroker/util/cleanup.h"
+#include "tools/ctl.h"
+#include "tools/text.h"
 
 static const struct ctl_command commands[] = {
 	{"status", "", "what the broker does, in a few lines", "", cmd_status},
@@ -33,23 +34,37 @@ static const struct ctl_command commands[] = {
 	{"version", "", "versions of brokerctl and of the broker", "", cmd_version},
 };
 
+/* "  name  text", the text wrapped behind its column. */
+static void put_entry(const char *name, const char *text, unsigned int column)
+{
+	_cleanup_free_ char *wrapped = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&wrapped, &len);
+
+	if (!f)
+		return;
+	text_wrap(f, text, column, text_columns());
+	fclose(f);
+	printf("  %-*s%s", (int)column - 2, name, wrapped + column);
+}
+
 static void print_help(void)
 {
-	printf("usage: brokerctl [--json] [--socket PATH] COMMAND …\n\n");
+	printf("usage: brokerctl [--json]\n       [--socket PATH] COMMAND …\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		printf("  %-8s %s\n", commands[i].name, commands[i].summary);
-	printf("\n  --json         print the broker's reply as JSON\n"
-	       "  --socket PATH  instead of $IDLEBROKER_SOCKET or\n"
-	       "                 " IDLEBROKER_SOCKET "\n"
-	       "  --help         behind a command: its usage\n\n"
-	       "exit: 0 ok, 1 failed, 2 usage, 3 no broker,\n"
-	       "4 not permitted, 5 job failed, 6 not found\n");
+		put_entry(commands[i].name, commands[i].summary, 11);
+	putchar('\n');
+	put_entry("--json", "print the broker's reply as JSON", 17);
+	put_entry("--socket PATH", "instead of $IDLEBROKER_SOCKET or " IDLEBROKER_SOCKET, 17);
+	put_entry("--help", "behind a command: its usage", 17);
+	printf("\nexit: 0 ok, 1 failed, 2 usage,\n3 no broker, 4 not permitted,\n"
+	       "5 job failed, 6 not found\n");
 }
 
 static void list_commands(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		printf("%s\t%s\t%s\n", commands[i].name, commands[i].options, commands[i].summary);
+		printf("%s\t%s\t%s\n", commands[i].name, commands[i].summary, commands[i].options);
 }
 
 static const struct ctl_command *find_command(const char *name)

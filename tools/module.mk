@@ -7,3 +7,8 @@ $(B)/libbrokerctl.a: $(call objs,$(TOOLS_SRC))
 PROGRAMS += $(B)/brokerctl
 $(B)/brokerctl: $(B)/tools/main.o $(B)/libbrokerctl.a $(B)/libidlebroker-static.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBBROKER_LIBS)
+
+.PHONY: check-tools
+check-tools: $(B)/brokerctl
+	@tests/check-tools.sh $(B)
+check: check-tools

@@ -285,7 +285,7 @@ Test(client, the_gate)
 	struct peer p;
 
 	peer_start(&p, {CALL("GetGate", "{}"), {"{\"parameters\":" GATE "}"}});
-	cr_assert_eq(idlebroker_gate(p.c, &gate), 0, "%s", idlebroker_error(p.c));
+	cr_assert_eq(idlebroker_get_gate(p.c, &gate), 0, "%s", idlebroker_error(p.c));
 	cr_assert_eq(gate->open, 0);
 	cr_assert_str_eq(gate->holds[0]->name, "paused");
 	cr_assert_eq(gate->holds[0]->clear_in_ns, UINT64_MAX);
