@@ -30,7 +30,7 @@ struct lane_work {
 	unsigned int batch; /* at most so many operations at a time */
 	/* On the lane's thread. The list stays as it is. */
 	void (*work)(void *data, struct lane_op *list);
-	/* On the lane's thread, when nothing waits: a bit of work; false: no more of it. NULL: none */
+	/* On the lane's thread, when nothing waits: a bit of work; false: no more. May be NULL. */
 	bool (*idle)(void *data);
 	void *data;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The files of the state directory: opening, the lock, pins, and what workers write. See spool.h. */
+/* The files of the state directory: opening, lock, pins, and what workers write. See spool.h. */
 #include "broker/store/spool.h"
 
 #include <errno.h>

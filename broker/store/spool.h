@@ -66,7 +66,7 @@ int spool_checkpoint_file(struct spool *sp, uint64_t id);
 int spool_output_file(struct spool *sp, uint64_t id, uint32_t index);
 int spool_open_output(struct spool *sp, uint64_t id, uint32_t index);
 
-/** spool_take_checkpoint() - set the written one aside under @ticket, so the next may be asked for */
+/** spool_take_checkpoint() - set the written one aside as @ticket, so the next may be asked for */
 int spool_take_checkpoint(struct spool *sp, uint64_t id, uint64_t ticket);
 /** spool_commit_checkpoint() - what was set aside becomes job @id's, durably; 0 with *@size */
 int spool_commit_checkpoint(struct spool *sp, uint64_t id, uint64_t ticket, uint64_t *size,

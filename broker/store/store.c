@@ -70,8 +70,8 @@ static void store_note_health(struct store_op *op)
 	struct store *s = op->s;
 
 	if (op->result == -EUCLEAN && !s->damaged) {
-		s->damaged = true;
 		s->why = op->err;
+		atomic_store(&s->damaged, true);
 		log_error("the database is damaged", LOG_STR("path", op->err.where),
 			  LOG_STR("error", op->err.what));
 	} else if (db_is_write_failure(op->result)) {
@@ -119,12 +119,23 @@ void store_start(struct store_op *op)
 	lane_push(op->files ? op->s->file_lane : op->s->db_lane, &op->lane);
 }
 
+/* A damaged database is not written: it would be harder to save. */
+static bool refuse_damaged(struct store_op *op)
+{
+	if (!op->writes || !atomic_load(&op->s->damaged))
+		return false;
+	op->err = op->s->why;
+	op->result = -EUCLEAN;
+	return true;
+}
+
 static void file_work(void *data, struct lane_op *list)
 {
 	for (; list; list = list->next) {
 		struct store_op *op = (struct store_op *)list;
 
-		op->result = op->files(op);
+		if (!refuse_damaged(op))
+			op->result = op->files(op);
 	}
 }
 
@@ -132,8 +143,11 @@ static void file_work(void *data, struct lane_op *list)
 static int run_guarded(struct store_op *op, struct error *err)
 {
 	struct db *db = op->s->db;
-	int r = db_run(db, DB_SAVEPOINT, DB_ARGS(), err);
+	int r;
 
+	if (refuse_damaged(op))
+		return 0;
+	r = db_run(db, DB_SAVEPOINT, DB_ARGS(), err);
 	if (r < 0)
 		return r;
 	op->outcome = 0;

@@ -25,7 +25,8 @@
  * On a failed write (-ENOSPC, -EDQUOT, -EROFS, -EIO, -EFBIG) the operation fails with words, the
  * store is unhealthy until a write succeeds, and keeps all it has. Reads go on. Each later write
  * tries again, and so does the store by itself: once after a failure, and at most once a second
- * when it is asked for its health. Damage of the database that is found while running stays.
+ * when it is asked for its health. Damage of the database that is found while running stays:
+ * from then on nothing is written, each write is -EUCLEAN, until brokerd is started again.
  */
 #ifndef BROKER_STORE_STORE_H
 #define BROKER_STORE_STORE_H
@@ -115,7 +116,7 @@ typedef void (*store_submit_fn)(void *data, int result, uint64_t id, const struc
  */
 void store_submit(struct store *s, struct store_submission *sub, store_submit_fn fn, void *data);
 
-/** store_missing() - which of @n blobs are not in the spool: sets missing[i]; loop's thread, stat only */
+/** store_missing() - which of @n blobs are not in the spool: sets missing[i]; stat only */
 void store_missing(struct store *s, const uint8_t (*sha256)[SHA256_SIZE], uint32_t n,
 		   bool *missing);
 

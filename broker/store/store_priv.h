@@ -32,7 +32,8 @@ struct store {
 	unsigned int sweep_step; /* the database thread's */
 
 	/* The loop thread's: */
-	bool failing, damaged, probing;
+	bool failing, probing;
+	atomic_bool damaged; /* never false again; `why` does not change then: all may read it */
 	struct error why;
 	uint64_t probe_again_ns;
 	uint64_t next_ticket;

@@ -97,10 +97,23 @@ static int open_and_load(struct bench *b, double *ms)
 	return r;
 }
 
+static long resident_kb(void)
+{
+	long pages = 0, resident = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	if (!f || fscanf(f, "%ld %ld", &pages, &resident) != 2)
+		resident = 0;
+	if (f)
+		fclose(f);
+	return resident * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
 static int run(struct bench *b)
 {
 	static const char *const kernel[] = {"the one kernel of all jobs"};
 	double open_empty, open_full, check, per_s;
+	long rss;
 	char path[256];
 	struct stat st;
 	uint64_t start;
@@ -117,6 +130,7 @@ static int run(struct bench *b)
 	r = open_and_load(b, &open_full);
 	if (r < 0)
 		return r;
+	rss = resident_kb();
 	snprintf(path, sizeof(path), "%s/jobs.db", b->env.dir);
 	start = clock_now_ns();
 	r = db_check(path, NULL, &b->env.err);
@@ -129,8 +143,8 @@ static int run(struct bench *b)
 				 "%" PRIu32 " failed, %" PRIu32 " loaded", b->failed, b->loaded);
 	printf("{\"store_submit_per_s\": %.0f, \"store_open_ms_empty\": %.2f, "
 	       "\"store_open_ms_10k\": %.2f, \"store_check_ms_10k\": %.2f, "
-	       "\"store_db_kb_10k\": %lld}\n",
-	       per_s, open_empty, open_full, check, (long long)st.st_size / 1024);
+	       "\"store_db_kb_10k\": %lld, \"store_rss_kb_10k\": %ld}\n",
+	       per_s, open_empty, open_full, check, (long long)st.st_size / 1024, rss);
 	return 0;
 }
 

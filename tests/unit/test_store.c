@@ -468,6 +468,50 @@ Test(store, trimming_many_goes_on_until_all_are_gone)
 	cr_assert(env.n_jobs == 3 && env.jobs[2].id == 100);
 }
 
+static void count_end(void *data, int result, const struct error *err)
+{
+	cr_assert_eq(result, 0, "%s", err->what);
+	++*(int *)data;
+}
+
+Test(store, a_blob_on_its_way_survives_the_trimming_of_its_last_job)
+{
+	for (int by_hash = 0; by_hash < 2; by_hash++) {
+		struct store_update u = {.state = STORE_CANCELLED};
+		struct store_submission sub;
+		int trimmed = 0;
+
+		cr_assert_eq(env_submit(&env, "old", "{}", kernel, 1, true), 0);
+		u.id = env.id;
+		cr_assert_eq(env_put(&env, &u), 0);
+		sub = env_submission("new", "{}", kernel, 1, !by_hash);
+		store_trim(env.store, 0, count_end, &trimmed);
+		store_submit(env.store, &sub, env_submitted, &env);
+		loop_run(env.loop);
+		cr_assert(env.result == 0 && trimmed == 1, "%s", env.err.what);
+		cr_assert_eq(env_open_run(&env, env.id), 0, "%s", env.err.what);
+		cr_assert_str_eq(env_text(env.run.blob_fds[0]), kernel[0]);
+		store_run_deinit(&env.run);
+	}
+}
+
+Test(store, a_large_blob_does_not_delay_the_database)
+{
+	const size_t size = 64 << 20;
+	uint64_t id = submit_one();
+	struct store_submission sub = env_submission("large", "{}", kernel, 1, false);
+	struct store_update u = {.id = id, .state = STORE_RUNNING};
+
+	sub.blobs[0].fd = io_memfd("large", NULL, size);
+	cr_assert_eq(sha256_fd(sub.blobs[0].fd, sub.blobs[0].sha256), 0);
+	env.id = 0;
+	store_submit(env.store, &sub, env_submitted, &env);
+	cr_assert_eq(env_put(&env, &u), 0);
+	cr_assert_eq(env.id, 0, "the row waited for the blob");
+	loop_run(env.loop);
+	cr_assert(env.result == 0 && env.id > id, "%s", env.err.what);
+}
+
 Test(store, the_spool_has_a_limit)
 {
 	struct store *small;

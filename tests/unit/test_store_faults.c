@@ -397,7 +397,7 @@ Test(store_faults, a_cut_or_missing_database_is_damage)
 
 Test(store_faults, damage_in_a_large_database_is_found_after_the_start)
 {
-	static const char *const blob[] = {"other"};
+	static const char *const blob[] = {"other"}, *const blob2[] = {"third"};
 	struct error why;
 
 	fill(250, 30000);
@@ -407,8 +407,10 @@ Test(store_faults, damage_in_a_large_database_is_found_after_the_start)
 	env_submit(&env, "late", "{}", blob, 1, true);
 	cr_assert_not(store_healthy(env.store, &why));
 	cr_assert(strstr(why.what, "damaged"), "%s", why.what);
-	/* No later success makes it sound again. */
-	env_submit(&env, "later", "{}", NULL, 0, false);
+	/* Nothing is written any more, and no later success makes it sound again. */
+	cr_assert_eq(env_submit(&env, "later", "{}", NULL, 0, false), -EUCLEAN);
+	cr_assert_eq(env_submit(&env, "latest", "{}", blob2, 1, true), -EUCLEAN);
+	cr_assert(strstr(env.err.what, "damaged"), "%s", env.err.what);
 	cr_assert_not(store_healthy(env.store, NULL));
 }
 
