@@ -34,7 +34,7 @@
 #define QUIET_MAX_NS      (250 * NS_PER_MS)
 #define QUIET_MIN_NS      (10 * NS_PER_MS)
 #define DRAIN_READS_MAX   16
-#define IN_NODE           (IN_CREATE | IN_ATTRIB | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF)
+#define IN_NODE           (IN_CREATE | IN_ATTRIB | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF)
 
 struct input;
 
