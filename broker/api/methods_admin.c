@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* The daemon itself: how it is, what it found, and reading its settings again. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/api/api_internal.h"
+#include "broker/broker_internal.h"
+
+#define TIER        "user-space"
+#define SOURCES_MAX 16
+
+static uint64_t day_budget(const struct config *config, uid_t uid)
+{
+	for (uint32_t i = 0; i < config->n_tenants; i++)
+		if (config->tenants[i].uid == uid)
+			return config->tenants[i].day_budget_ns;
+	return config->default_day_budget_ns;
+}
+
+void method_status(struct call *call)
+{
+	struct broker *b = call->api->broker;
+	uint32_t holds = gatehost_holds(broker_gate(b));
+	uint64_t budget = day_budget(broker_config(b), call->peer.uid);
+	struct broker_counts counts;
+	struct error why = {};
+	json_t *j;
+
+	broker_counts(b, &counts);
+	j = json_pack("{s:s, s:s, s:i, s:I, s:b, s:o, s:i, s:i, s:i, s:i, s:I, s:I, s:b}",
+		      "version", IDLEBROKER_VERSION, "tier", TIER, "pid", (int)getpid(),
+		      "uptime_ns", (json_int_t)(clock_now_ns() - call->api->started_ns), "open",
+		      holds == 0, "holds", holds_json(holds), "waiting", (int)counts.waiting,
+		      "running", (int)counts.running, "parked", (int)counts.parked, "clients",
+		      (int)counts.clients, "used_today_ns",
+		      (json_int_t)sched_used_today(broker_sched(b), call->peer.uid, broker_day()),
+		      "wakeups", (json_int_t)counts.wakeups, "store_ok",
+		      store_healthy(broker_store(b), &why));
+	if (j && budget)
+		json_object_set_new(j, "day_budget_ns", json_integer((json_int_t)budget));
+	if (j && *why.what)
+		json_object_set_new(j, "store_message", json_string(why.what));
+	call_reply(call, j);
+}
+
+static json_t *device_json(const struct device *d)
+{
+	json_t *j = json_pack("{s:s, s:s, s:s, s:b, s:b}", "id", d->id, "name", d->name, "driver",
+			      d->driver, "software", d->software, "usable", d->usable);
+
+	if (j && *d->node)
+		json_object_set_new(j, "node", json_string(d->node));
+	if (j && d->details)
+		json_object_set(j, "details", d->details);
+	return j;
+}
+
+void method_devices(struct call *call)
+{
+	const struct device *list;
+	unsigned int n = devices_list(broker_devices(call->api->broker), &list);
+	json_t *devices = json_array(), *j;
+	unsigned int usable = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		json_array_append_new(devices, device_json(&list[i]));
+		usable += list[i].usable;
+	}
+	j = json_pack("{s:o}", "devices", devices);
+	if (j && !n)
+		json_object_set_new(j, "message",
+				    json_string("no Vulkan device was found (yet): the log of "
+						"brokerd says why"));
+	else if (j && !usable)
+		json_object_set_new(j, "message",
+				    json_string("no device may be used: software devices need "
+						"[devices] allow_software_device = yes"));
+	call_reply(call, j);
+}
+
+static void check(json_t *list, const char *name, bool ok, const char *detail)
+{
+	json_array_append_new(list, json_pack("{s:s, s:b, s:s}", "name", name, "ok", ok, "detail",
+					      detail));
+}
+
+static json_t *checks_json(struct broker *b)
+{
+	const struct config *config = broker_config(b);
+	json_t *list = json_array();
+	const struct device *devices;
+	unsigned int n = devices_list(broker_devices(b), &devices), usable = 0;
+	struct error why = {};
+	char text[CONFIG_PATH_MAX + 96];
+	bool ok;
+
+	ok = store_healthy(broker_store(b), &why);
+	check(list, "store", ok, ok ? config->state_dir : why.what);
+	ok = access(config->worker, X_OK) == 0;
+	snprintf(text, sizeof(text), "%s%s", config->worker,
+		 ok ? "" : " is not there or cannot be executed; set [broker] worker");
+	check(list, "worker", ok, text);
+	for (unsigned int i = 0; i < n; i++)
+		usable += devices[i].usable;
+	snprintf(text, sizeof(text), "%u found, %u may be used", n, usable);
+	check(list, "devices", usable > 0, text);
+	return list;
+}
+
+void method_doctor(struct call *call)
+{
+	struct source_status status[SOURCES_MAX] = {};
+	unsigned int n = broker_sources(call->api->broker, status, SOURCES_MAX);
+	json_t *sensors = json_array();
+
+	for (unsigned int i = 0; i < n; i++)
+		json_array_append_new(sensors,
+				      json_pack("{s:s, s:s, s:b, s:s}", "name", status[i].name,
+						"tier", status[i].tier, "ok", status[i].ok,
+						"detail", status[i].detail));
+	call_reply(call, json_pack("{s:s, s:o, s:o}", "tier", TIER, "sensors", sensors, "checks",
+				   checks_json(call->api->broker)));
+}
+
+void method_reload(struct call *call)
+{
+	struct error err = {};
+
+	if (broker_reload(call->api->broker, &err) == 0)
+		call_reply(call, NULL);
+	else
+		call_error(call, "io.idlebroker.ConfigError",
+			   json_pack("{s:s, s:s}", "path", err.where, "message", err.what));
+}
