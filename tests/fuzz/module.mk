@@ -23,6 +23,8 @@ $(B)/fuzz/obj/libworker.a: $(call fuzz_objs,$(WORKER_SRC))
 $(B)/fuzz/obj/libclient.a: $(call fuzz_objs,$(LIBBROKER_SRC))
 $(B)/fuzz/obj/libgate.a: $(call fuzz_objs,$(GATE_SRC))
 
+$(B)/fuzz/obj/libbroker/proto/interface.o: $(B)/gen/io_idlebroker.inc
+
 $(FUZZ_BIN): $(B)/fuzz/%: $(B)/fuzz/obj/tests/fuzz/fuzz_%.o $(FUZZ_LIBS)
 	$(call say,LD)$(FUZZ_CC) -fsanitize=fuzzer,$(FUZZ_SAN) -Wl,--as-needed -o $@ $< \
 		-Wl,--start-group $(FUZZ_LIBS) -Wl,--end-group \

@@ -160,6 +160,11 @@ static u32 one_of_each(struct stream *s, struct gate_fact *facts)
 
 Test(gate_properties, the_order_of_facts_of_one_moment_does_not_matter)
 {
+	static const struct gate_fact lasting_zone = {.kind = GATE_FACT_ZONE,
+						      .zone = {.id = 31,
+							       .temp_mc = 30000,
+							       .set_mc = GATE_TEMP_UNKNOWN,
+							       .clear_mc = GATE_TEMP_UNKNOWN}};
 	bool alone = false;
 
 	for (unsigned int i = 0; i < STREAMS && !alone; i++) {
@@ -170,6 +175,8 @@ Test(gate_properties, the_order_of_facts_of_one_moment_does_not_matter)
 
 		stream_init(&a, seed_of(i, &alone));
 		stream_run(&a, STEPS / 4);
+		/* Between the end of the last zone and the start of another a sensor is lost. */
+		stream_step(&a, &lasting_zone, a.gate.now_ns);
 		now = a.gate.now_ns + MODEL_S;
 		n = one_of_each(&a, facts);
 		b = a;
