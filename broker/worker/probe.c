@@ -49,16 +49,16 @@ static json_t *text(const char *s)
 static json_t *limits_of(const struct vk_caps *c)
 {
 	const VkPhysicalDeviceLimits *l = &c->limits;
-	json_t *heaps = json_array();
+	json_t *sizes = json_array(), *local = json_array();
 
 	for (uint32_t i = 0; i < c->memory.memoryHeapCount; i++) {
 		const VkMemoryHeap *h = &c->memory.memoryHeaps[i];
 
-		json_array_append_new(
-			heaps, json_pack("{s:I, s:b}", "size", (json_int_t)h->size, "device_local",
-					 !!(h->flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT)));
+		json_array_append_new(sizes, json_integer((json_int_t)h->size));
+		json_array_append_new(local,
+				      json_boolean(h->flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT));
 	}
-	return json_pack("{s:[I,I,I], s:[I,I,I], s:I, s:I, s:I, s:I, s:o}",
+	return json_pack("{s:[I,I,I], s:[I,I,I], s:I, s:I, s:I, s:I, s:o, s:o}",
 			 "maxComputeWorkGroupCount", (json_int_t)l->maxComputeWorkGroupCount[0],
 			 (json_int_t)l->maxComputeWorkGroupCount[1],
 			 (json_int_t)l->maxComputeWorkGroupCount[2], "maxComputeWorkGroupSize",
@@ -70,7 +70,7 @@ static json_t *limits_of(const struct vk_caps *c)
 			 "maxComputeSharedMemorySize", (json_int_t)l->maxComputeSharedMemorySize,
 			 "maxStorageBufferRange", (json_int_t)l->maxStorageBufferRange,
 			 "maxMemoryAllocationCount", (json_int_t)l->maxMemoryAllocationCount,
-			 "memory_heaps", heaps);
+			 "memory_heaps", sizes, "memory_heaps_device_local", local);
 }
 
 static json_t *shader_features_of(uint32_t features)
