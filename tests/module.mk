@@ -29,7 +29,31 @@ check-unit: $(UNIT_BIN) ## the unit tests
 style: ## the house rules that a machine can check
 	@tests/style.py
 
+# The tests against the real daemon, worker and Vulkan driver; T narrows them: T='test_gate*'.
+T ?= test_[!k]*.py
+INTEGRATION := B=$(B) $(if $(SAN),IDLEBROKER_TEST_PATIENCE=4) tests/integration/run.py
+
+.PHONY: check-integration
+check-integration: $(PROGRAMS) job-bundles ## against the real daemon and worker
+	@$(INTEGRATION) $(B)/check/integration.count '$(T)'
+
+.PHONY: check-kill
+check-kill: $(PROGRAMS) job-bundles ## kill -9 at random moments
+	@$(INTEGRATION) $(B)/check/kill.count 'test_kill*.py'
+
+# What has threads of its own: for a build with SAN=thread.
+STORE_TESTS := $(filter %/test_store %/test_store_faults %/test_lane,$(UNIT_BIN))
+.PHONY: check-store
+check-store: $(STORE_TESTS)
+	@tests/run-unit.sh $(B) $(STORE_TESTS)
+
 .PHONY: check
-check: deps check-unit ## every test
+check: deps ## every test
+	@tests/check.sh $(B) $(MAKE)
+
+.PHONY: demo
+demo: deps ## train a classifier while the owner gets in the way
+	@$(MAKE) --no-print-directory -j$$(nproc) all job-bundles
+	@tests/demo.py
 
 include tests/fuzz/module.mk
