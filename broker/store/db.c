@@ -19,7 +19,7 @@
 #include "broker/store/db_schema.h"
 #include "libbroker/util/cleanup.h"
 
-#define BUSY_MS     5000
+#define BUSY_MS     2000 /* a program that looks in with sqlite3 is soon done */
 #define CHECK_STEPS 10000 /* of SQLite's machine between two looks at `cancel` */
 
 struct db {
@@ -70,15 +70,17 @@ int db_explain(int r, const char *path, const char *doing, struct error *err)
 	return error_set(err, r, path, "%s failed: %s", doing, strerror(-r));
 }
 
+/* SQLite's own words may have a heading line. */
 static int explain_damage(const char *path, const char *what, struct error *err)
 {
+	const char *line = strrchr(what, '\n');
+
 	return error_set(
 		err, -EUCLEAN, path,
-		"the database is damaged (%.80s); nothing was changed. Stop brokerd, then "
-		"restore the file from a backup, or save what is readable with `sqlite3 "
-		"jobs.db .recover | sqlite3 saved.db` and put that in its place, or move the "
-		"whole directory away to begin anew",
-		what);
+		"the database is damaged (%.70s); nothing was changed. Stop brokerd, then "
+		"restore the file from a backup (`sqlite3 jobs.db .dump` shows what is still "
+		"readable), or move the whole directory away to begin anew",
+		line && line[1] ? line + 1 : what);
 }
 
 static int db_errno(sqlite3 *sqlite, int code)
@@ -225,6 +227,13 @@ static int sync_parent(const char *path)
 	return sync_file(slash ? dir : ".", O_RDONLY | O_DIRECTORY);
 }
 
+static int make_private(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	return fd < 0 ? -errno : 0;
+}
+
 /* Nothing needs to be durable before the rename, so one sync is enough. */
 static int db_create(const char *path, struct error *err)
 {
@@ -236,6 +245,10 @@ static int db_create(const char *path, struct error *err)
 		return error_set(err, -ENAMETOOLONG, path, "the path is too long");
 	if (unlink(made) < 0 && errno != ENOENT)
 		return db_explain(-errno, made, "removing the remains of an earlier start", err);
+	/* SQLite would make it readable to all, and what belongs to it has its mode. */
+	r = make_private(made);
+	if (r < 0)
+		return db_explain(r, made, "creating the database", err);
 	r = db_connect(&db, made, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
 	if (r < 0)
 		return r;

@@ -4,7 +4,6 @@
  * takes to open with 10,000 queued jobs. The directory is the first argument, else $TMPDIR or
  * /tmp; it should be on the disk that the state would be on.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sqlite3.h>

@@ -595,6 +595,22 @@ Test(store, a_second_one_is_refused_and_told_the_pid)
 	cr_assert_str_eq(err.where, env.dir);
 }
 
+Test(store, nothing_is_readable_to_others)
+{
+	static const char *const names[] = {"jobs.db", "jobs.db-wal", "lock",
+					    "blobs",   "checkpoints", "tmp"};
+
+	submit_one();
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char path[256];
+		struct stat st;
+
+		snprintf(path, sizeof(path), "%s/%s", env.dir, names[i]);
+		cr_assert_eq(stat(path, &st), 0, "%s", path);
+		cr_assert_eq(st.st_mode & 077, 0, "%s", path);
+	}
+}
+
 Test(store, states_have_names)
 {
 	cr_assert_str_eq(store_state_name(STORE_QUEUED), "queued");

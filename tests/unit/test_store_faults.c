@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <sqlite3.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -359,6 +360,8 @@ static void expect_damage(const char *how)
 	cr_assert(strstr(env.err.where, "jobs.db"), "%s: %s", how, env.err.where);
 	cr_assert(strstr(env.err.what, "damaged") && strstr(env.err.what, "restore"), "%s: %s", how,
 		  env.err.what);
+	cr_assert(strstr(env.err.what, "begin anew") && !strchr(env.err.what, '\n'), "%s: %s", how,
+		  env.err.what);
 	hash_of_database(after);
 	cr_assert(!memcmp(before, after, sizeof(before)), "%s: the file was changed", how);
 	env_hash("a kernel", blob);
@@ -412,6 +415,25 @@ Test(store_faults, damage_in_a_large_database_is_found_after_the_start)
 	cr_assert_eq(env_submit(&env, "latest", "{}", blob2, 1, true), -EUCLEAN);
 	cr_assert(strstr(env.err.what, "damaged"), "%s", env.err.what);
 	cr_assert_not(store_healthy(env.store, NULL));
+}
+
+Test(store_faults, a_lock_of_another_program_fails_writes_and_not_reads)
+{
+	char path[256];
+	sqlite3 *other;
+
+	fill(2, 100);
+	snprintf(path, sizeof(path), "%s/jobs.db", env.dir);
+	cr_assert_eq(env_open(&env), 0);
+	cr_assert_eq(sqlite3_open(path, &other), SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	cr_assert_eq(env_submit(&env, "third", "{}", NULL, 0, false), -EAGAIN);
+	cr_assert(strstr(env.err.what, "another program"), "%s", env.err.what);
+	cr_assert_eq(env_list(&env, 0, STORE_ANY_UID, ~0u, 9), 0);
+	cr_assert_eq(env.n_jobs, 2);
+	cr_assert(store_healthy(env.store, NULL));
+	sqlite3_close(other);
+	cr_assert_eq(env_submit(&env, "third", "{}", NULL, 0, false), 0);
 }
 
 Test(store_faults, a_newer_schema_is_refused)
