@@ -67,7 +67,7 @@ static void value_text(char *out, size_t room, const json_t *parameters, const c
 	else if (json_is_integer(value))
 		snprintf(out, room, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
 	else
-		snprintf(out, room, "%s", "?");
+		snprintf(out, room, "%s", value ? "?" : "");
 }
 
 int client_error_reply(struct idlebroker *c, const char *name, const json_t *parameters)
@@ -83,7 +83,7 @@ int client_error_reply(struct idlebroker *c, const char *name, const json_t *par
 			continue;
 		for (int k = 0; k < 2 && e->keys[k]; k++)
 			value_text(values[k], sizeof(values[k]), parameters, e->keys[k]);
-		joined = e->keys[1] && values[0][0];
+		joined = values[0][0] && values[1][0];
 		return client_fail(c, e->code, "%s%s%s%s%s", e->before, values[0],
 				   joined ? e->between : "", values[1], e->after);
 	}

@@ -22,6 +22,7 @@
 
 struct fetch {
 	const char *dir; /* "-": standard output */
+	const char *file; /* of the one output, instead of its own name; or NULL */
 	bool force;
 	json_t *done; /* for --json */
 };
@@ -59,14 +60,14 @@ static int check_hash(int fd, const char *expected)
 }
 
 /* Return: 0 or -errno. @fd stays the caller's. */
-static int save(const struct fetch *f, const char *name, int fd, const char *hash)
+static int save(const struct fetch *f, const char *path, int fd, const char *hash)
 {
-	char path[4096], part[4096 + 32];
+	_cleanup_free_ char *part = NULL;
 	_cleanup_close_ int out = -1;
 	int err;
 
-	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
-	snprintf(part, sizeof(part), "%s/.brokerctl-XXXXXX", f->dir);
+	if (asprintf(&part, "%s.XXXXXX", path) < 0)
+		return -ENOMEM;
 	if (!f->force && access(path, F_OK) == 0)
 		return -EEXIST;
 	out = mkostemp(part, O_CLOEXEC);
@@ -94,30 +95,47 @@ static bool is_plain_name(const char *name)
 
 static int fetch_one(struct ctl *ctl, struct fetch *f, uint64_t id, const char *name)
 {
+	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int fd = -1;
 	struct text_unit unit;
 	uint64_t size = 0;
 	char hash[65];
 	int err;
 
-	if (!is_plain_name(name))
-		return ctl_error(CTL_FAILED, "\"%s\" is no file name; use -o - to print it", name);
+	if (!f->file && strcmp(f->dir, "-") != 0 && !is_plain_name(name))
+		return ctl_error(CTL_FAILED, "\"%s\" is no file name; -o FILE names another", name);
 	fd = idlebroker_fetch(ctl->conn, id, name, &size, hash);
 	if (fd < 0)
 		return ctl_failed(ctl, fd);
-	err = strcmp(f->dir, "-") ? save(f, name, fd, hash) : copy(fd, STDOUT_FILENO);
+	if ((f->file ? asprintf(&path, "%s", f->file) : asprintf(&path, "%s/%s", f->dir, name)) < 0)
+		return ctl_error(CTL_FAILED, "out of memory");
+	err = strcmp(f->dir, "-") ? save(f, path, fd, hash) : copy(fd, STDOUT_FILENO);
 	if (err == -EEXIST)
-		return ctl_error(CTL_FAILED, "%s/%s exists already; -f replaces it", f->dir, name);
+		return ctl_error(CTL_FAILED, "%s exists already; -f replaces it", path);
 	if (err == -EBADMSG)
 		return ctl_error(CTL_FAILED, "%s: what arrived has not the SHA-256 %s", name, hash);
 	if (err)
-		return ctl_error(CTL_FAILED, "%s/%s: %s", f->dir, name, strerror(-err));
+		return ctl_error(CTL_FAILED, "%s: %s", path, strerror(-err));
 	if (ctl->json)
-		json_array_append_new(f->done, json_pack("{s:s, s:I, s:s}", "name", name, "size",
-							 (json_int_t)size, "sha256", hash));
+		json_array_append_new(f->done,
+				      json_pack("{s:s, s:s, s:I, s:s}", "name", name, "path", path,
+						"size", (json_int_t)size, "sha256", hash));
 	else if (strcmp(f->dir, "-") != 0)
-		printf("%s/%s  %s\n", f->dir, name, text_bytes(&unit, size));
+		print_line("fetched", "%s, %s", path, text_bytes(&unit, size));
 	return CTL_OK;
+}
+
+/* -o names a directory; or, for one output, a file that need not be there. */
+static bool set_target(struct fetch *f, int n_outputs)
+{
+	struct stat st;
+
+	if (!strcmp(f->dir, "-"))
+		return n_outputs <= 1;
+	if (stat(f->dir, &st) == 0 && S_ISDIR(st.st_mode))
+		return true;
+	f->file = f->dir;
+	return n_outputs == 1;
 }
 
 static int fetch_all(struct ctl *ctl, struct fetch *f, uint64_t id)
@@ -155,8 +173,10 @@ int cmd_fetch(struct ctl *ctl, int argc, char **argv)
 	}
 	if (optind == argc)
 		return ctl_usage(ctl, "which job?");
-	if (!strcmp(f.dir, "-") && (ctl->json || argc - optind > 2))
-		return ctl_usage(ctl, "-o - prints the bytes of one output and nothing else");
+	if (!set_target(&f, argc - optind - 1))
+		return ctl_usage(ctl, "%s is no directory, so name one output", f.dir);
+	if (!strcmp(f.dir, "-") && ctl->json)
+		return ctl_usage(ctl, "-o - prints the bytes of an output and nothing else");
 	r = ctl_parse_id(ctl, argv[optind], &id);
 	if (!r)
 		r = ctl_connect(ctl);

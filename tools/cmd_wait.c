@@ -51,17 +51,18 @@ static void waiter_rate(struct waiter *w, const struct idlebroker_job *job, uint
 
 static void draw(struct waiter *w, const struct idlebroker_job *job)
 {
-	_cleanup_free_ char *note = NULL;
+	_cleanup_free_ char *clean = text_clean(job->waits_for ? job->waits_for : "", false);
 	struct text_progress p = {.done = job->dispatches_done, .total = job->dispatches_total};
 	unsigned int columns = text_columns();
-	char line[TEXT_MAX];
+	char line[TEXT_MAX], note[TEXT_MAX];
 
 	if (job->phase == IDLEBROKER_PHASE_RUNNING) {
 		p.rate = w->rate;
 	} else {
-		note = text_clean(job->waits_for ? job->waits_for : "", false);
-		p.note = note[0] && text_width(note) + 20 <= columns ? note
-								     : phase_names[job->phase];
+		p.note = phase_names[job->phase];
+		snprintf(note, sizeof(note), "waits for %s", clean);
+		if (clean[0] && text_width(note) + 20 <= columns)
+			p.note = note;
 	}
 	text_progress(line, sizeof(line), &p, columns - 1);
 	printf("\r%s\033[K", line);
@@ -80,7 +81,7 @@ static void put_line(struct waiter *w, const struct idlebroker_job *job)
 		return;
 	w->last_tenth = tenth;
 	snprintf(text, sizeof(text), "job %" PRIu64 ": %s, %u0 %%%s%s", job->id,
-		 phase_names[job->phase], tenth, job->waits_for ? ": " : "",
+		 phase_names[job->phase], tenth, job->waits_for ? ", waits for " : "",
 		 job->waits_for ? job->waits_for : "");
 	print_wrapped(text, 0, 200);
 	fflush(stdout);

@@ -23,7 +23,7 @@ static const struct ctl_command commands[] = {
 	{"jobs", "[-s STATE,…]", "list jobs", "--state", cmd_jobs},
 	{"show", "ID", "all about one job", "", cmd_show},
 	{"wait", "ID", "wait for a job's end, with its progress", "", cmd_wait},
-	{"fetch", "[-o DIR] [-f] ID [OUTPUT…]", "get the outputs of a job", "--output --force",
+	{"fetch", "[-o PATH] [-f] ID [OUTPUT…]", "get the outputs of a job", "--output --force",
 	 cmd_fetch},
 	{"logs", "ID", "what was logged about a job", "", cmd_logs},
 	{"cancel", "ID…", "end jobs", "", cmd_cancel},

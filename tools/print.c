@@ -124,13 +124,15 @@ void print_job_row(const json_t *job, unsigned int columns)
 
 void print_job_reason(const json_t *job)
 {
-	const char *why = print_text(job, "reason");
+	const char *reason = print_text(job, "reason"), *waits_for = print_text(job, "waits_for");
 	char text[1024];
 
-	if (!why[0])
-		why = print_text(job, "waits_for");
-	snprintf(text, sizeof(text), "Job %" PRIu64 " is %s%s%s", print_u64(job, "id"),
-		 activity(job), why[0] ? ": " : ".", why);
+	if (reason[0])
+		snprintf(text, sizeof(text), "Job %" PRIu64 " is %s: %s", print_u64(job, "id"),
+			 activity(job), reason);
+	else
+		snprintf(text, sizeof(text), "Job %" PRIu64 " is %s%s%s.", print_u64(job, "id"),
+			 activity(job), waits_for[0] ? " and waits for " : "", waits_for);
 	print_wrapped(text, 0, text_columns());
 }
 

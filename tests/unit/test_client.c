@@ -205,7 +205,7 @@ Test(client, errors_have_a_code_and_words)
 		{ERROR("InvalidJob", "{\"path\":\"\",\"message\":\"m\"}"), -EINVAL, "job.json: m"},
 		{ERROR("LimitExceeded", "{\"message\":\"full\"}"), -EDQUOT, "full"},
 		{ERROR("Unheard", "{}"), -EPROTO, "the broker answers io.idlebroker.Unheard"},
-		{ERROR("NotFound", "{}"), -ENOENT, "? not found"},
+		{ERROR("NotFound", "{}"), -ENOENT, " not found"},
 		{"{\"error\":\"org.varlink.service.MethodNotFound\",\"parameters\":{\"method\":"
 		 "\"x\"}}",
 		 -ENOSYS, "the broker has no method x"},
