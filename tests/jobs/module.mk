@@ -7,7 +7,7 @@ JOB_SPIRV := $(patsubst tests/jobs/%.comp,$(B)/gen/spirv/%.spv,$(JOB_SHADERS))
 JOB_BUNDLES := $(patsubst tests/jobs/%/job.json,$(B)/jobs/%/job.json,\
 	$(sort $(wildcard tests/jobs/*/job.json)))
 
-$(B)/gen/spirv/%.spv: tests/jobs/%.comp
+$(B)/gen/spirv/%.spv: tests/jobs/%.comp $(wildcard tests/jobs/*/*.h)
 	@mkdir -p $(@D)
 	$(call say,GLSL)$(GLSLANG) --quiet --target-env vulkan1.1 -o $@ $< >$@.log || \
 		{ cat $@.log; exit 1; }
@@ -18,3 +18,20 @@ $(B)/jobs/%/job.json: tests/jobs/%/job.json $(JOB_SPIRV)
 
 .PHONY: job-bundles
 job-bundles: $(JOB_BUNDLES)
+
+# Fashion-MNIST: blobs made from the data set.
+FASHION_DATASET ?= /usr/share/datasets/fashion-mnist
+FASHION_STAMP := $(B)/jobs/fashion.blobs
+$(B)/jobs/fashion/job.json: $(FASHION_STAMP)
+$(FASHION_STAMP): $(B)/tests/jobs/fashion/make_bundle
+	@mkdir -p $(B)/jobs/fashion
+	$(call say,DATA)$< $(FASHION_DATASET) $(B)/jobs/fashion && touch $@
+$(B)/tests/jobs/fashion/make_bundle: $(B)/tests/jobs/fashion/make_bundle.o \
+		$(B)/libidlebroker-static.a
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBBROKER_LIBS) -lz -lm
+
+# What tests need to run kernels themselves, and to compare them.
+$(B)/libtestjobs.a: $(call objs,tests/jobs/vkrun.c tests/jobs/fashion/reference.c)
+FASHION_TEST := $(B)/tests/unit/test_fashion_kernels
+$(FASHION_TEST): TEST_LIBS += $(B)/libtestjobs.a
+$(FASHION_TEST): $(B)/libtestjobs.a $(filter $(B)/gen/spirv/fashion/%,$(JOB_SPIRV))
