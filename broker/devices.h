@@ -33,7 +33,7 @@ struct device {
 	char node[64]; /* /dev/dri/renderD128; empty for a software device */
 	bool software;
 	bool usable; /* allowed by config, and a worker can find it */
-	char uuid[33]; /* VkPhysicalDeviceIDProperties.deviceUUID in hex: how a worker finds it again */
+	char uuid[33]; /* Vulkan's deviceUUID in hex: how a worker finds it again */
 	json_t *details; /* limits, features, speed, for `brokerctl devices`; owned by the list */
 };
 

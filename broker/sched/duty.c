@@ -2,11 +2,10 @@
 /* The duty controller; see duty.h. */
 #include "broker/sched/duty.h"
 
-#include "libbroker/util/clock.h"
-
+#define NS_PER_MS       1000000ull
 #define GAIN_P_PERMILLE 80 /* for each degree */
 #define GAIN_I_PERMILLE 1 /* for each degree and second */
-#define SCALE           1000000ll /* a permille in units of the integral: thousandths of a degree times ms */
+#define SCALE           1000000ll /* of the integral, in mC times ms, to a permille */
 #define ERROR_MAX_MC    100000
 #define GAP_MAX_MS      10000
 

@@ -2,9 +2,9 @@
 /*
  * What a scheduling decision costs with 10, 1,000 and 100,000 runnable jobs. A decision is what a
  * turn needs: charge the job that ran, pick the next; and every sixteenth time a job ends and
- * another comes. Of n jobs, sqrt(n) tenants have sqrt(n) each, so that both heaps grow with n; weights
- * from 1 to 7. Prints one JSON object; the figure is the
- * fastest of several rounds, since what disturbs a round only ever makes it slower.
+ * another comes. Of n jobs, sqrt(n) tenants have sqrt(n) each, so that both heaps grow with n;
+ * weights from 1 to 7. Prints one JSON object; the figure is the fastest of several rounds, since
+ * what disturbs a round only ever makes it slower.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,9 +2,9 @@
 /*
  * make_bundle DATASET DIR: the data blobs of the job, into DIR.
  *
- * DATASET holds Fashion-MNIST as Debian's dataset-fashion-mnist installs it: gzipped IDX files, big
- * endian, a magic number, the sizes, then bytes. They become plain arrays of bytes. The first weights
- * are drawn from a generator with a fixed seed, so the same blobs come out everywhere.
+ * DATASET holds Fashion-MNIST as Debian's dataset-fashion-mnist installs it: gzipped IDX files,
+ * big endian, a magic number, the sizes, then bytes. They become plain arrays of bytes. The first
+ * weights are drawn from a generator with a fixed seed, so the same blobs come out everywhere.
  */
 #include <errno.h>
 #include <fcntl.h>
