@@ -176,7 +176,6 @@ static int start_parts(struct broker *b, struct error *err)
 
 int broker_start(struct broker *b, struct error *err)
 {
-	const struct gate_fact hosted = {.kind = GATE_FACT_HOST, .on = true};
 	int r = start_parts(b, err);
 
 	if (r < 0)
@@ -193,19 +192,12 @@ int broker_start(struct broker *b, struct error *err)
 	r = open_sources(b, err);
 	if (r < 0)
 		return r;
-	gatehost_fact(b->gate, &hosted);
 	devices_probe(b->devices);
 	return 0;
 }
 
 void broker_deinit(struct broker *b)
 {
-	if (b->gate) {
-		/* Whoever still maps the page sees a closed gate from here on. */
-		const struct gate_fact gone = {.kind = GATE_FACT_HOST, .on = false};
-
-		gatehost_fact(b->gate, &gone);
-	}
 	if (b->api)
 		api_free(b->api);
 	for (unsigned int i = 0; source_table[i] && i < BROKER_SOURCES_MAX; i++)
@@ -217,7 +209,7 @@ void broker_deinit(struct broker *b)
 	if (b->devices)
 		devices_free(b->devices);
 	if (b->gate)
-		gatehost_free(b->gate);
+		gatehost_free(b->gate); /* who still maps the page sees a closed gate from here on */
 	if (b->sched)
 		sched_free(b->sched);
 	jobs_deinit(&b->jobs);
