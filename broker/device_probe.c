@@ -46,8 +46,8 @@ static void make_plain(char *s)
 			*s = '-';
 }
 
-__attribute__((format(printf, 4, 5))) static void make_id(struct device *dev, const char *driver,
-							  const char *why, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void make_id(struct device *dev, const char *driver,
+							  const char *fmt, ...)
 {
 	char tail[DEVICE_ID_MAX];
 	size_t room;
@@ -63,9 +63,6 @@ __attribute__((format(printf, 4, 5))) static void make_id(struct device *dev, co
 	memcpy(dev->id, driver, room);
 	strcpy(dev->id + room, tail);
 	make_plain(dev->id);
-	dev->usable = !why;
-	if (why)
-		json_object_set_new(dev->details, "unusable", json_string(why));
 }
 
 static int check_details(const json_t *v, const char *where, int depth, struct error *err)
@@ -101,27 +98,36 @@ static int check_details(const json_t *v, const char *where, int depth, struct e
 	return 0;
 }
 
+struct detail {
+	const char *key;
+	bool text; /* a string; else an object */
+};
+
 static int read_details(struct device *dev, const json_t *v, const char *where, struct error *err)
 {
-	static const char *const keys[] = {"limits", "features", "speed"};
+	static const struct detail all[] = {
+		{"limits", false},    {"features", false},   {"speed", false},
+		{"driverInfo", true}, {"api_version", true}, {"type", true},
+	};
 
 	dev->details = json_object();
 	if (!dev->details)
 		return -ENOMEM;
-	for (unsigned int i = 0; i < ARRAY_SIZE(keys); i++) {
-		json_t *part = json_object_get(v, keys[i]);
+	for (unsigned int i = 0; i < ARRAY_SIZE(all); i++) {
+		json_t *part = json_object_get(v, all[i].key);
 		char at[PATH_ROOM + 16];
 		int r;
 
 		if (!part || json_is_null(part))
 			continue;
-		snprintf(at, sizeof(at), "%s.%s", where, keys[i]);
-		if (!json_is_object(part))
-			return error_set(err, -EINVAL, at, "must be an object");
+		snprintf(at, sizeof(at), "%s.%s", where, all[i].key);
+		if (all[i].text ? !json_is_string(part) : !json_is_object(part))
+			return error_set(err, -EINVAL, at, "must be %s",
+					 all[i].text ? "a string" : "an object");
 		r = check_details(part, at, 1, err);
 		if (r < 0)
 			return r;
-		if (json_object_set(dev->details, keys[i], part) < 0)
+		if (json_object_set(dev->details, all[i].key, part) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -173,18 +179,25 @@ static int read_drm(int *out, const json_t *v, const char *where, const struct d
 	return 0;
 }
 
+static void set_unusable(struct device *dev, const char *why)
+{
+	dev->usable = false;
+	json_object_set_new(dev->details, "unusable", json_string(why));
+}
+
 static void identify(struct device *dev, bool software, const struct device_node *node)
 {
+	dev->usable = true;
 	/* A paravirtual driver over a software one calls itself a CPU, yet it has a node. */
 	dev->software = software && !node;
 	if (node) {
 		snprintf(dev->node, sizeof(dev->node), "%s", node->path);
-		make_id(dev, node->driver, NULL, "-%.*s", 40, node->address);
+		make_id(dev, node->driver, "-%.*s", 40, node->address);
 	} else if (software) {
-		make_id(dev, dev->driver, NULL, "-soft");
+		make_id(dev, dev->driver, "-soft");
 	} else {
-		make_id(dev, dev->driver, "the driver does not say which render node it is",
-			"-%.12s", dev->uuid);
+		make_id(dev, dev->driver, "-%.12s", dev->uuid);
+		set_unusable(dev, "the driver does not say which render node it is");
 	}
 }
 
@@ -210,9 +223,12 @@ static int read_device(struct device *dev, const json_t *v, unsigned int index,
 		r = read_drm(node, v, where, nodes, n_nodes, err);
 	if (!r)
 		r = read_details(dev, v, where, err);
-	if (!r)
-		identify(dev, json_is_true(software), *node < 0 ? NULL : &nodes[*node]);
-	return r;
+	if (r)
+		return r;
+	identify(dev, json_is_true(software), *node < 0 ? NULL : &nodes[*node]);
+	if (json_is_false(json_object_get(v, "compute")))
+		set_unusable(dev, "it has no compute queue");
+	return 0;
 }
 
 static bool set_has(const struct device_set *set, const char *id)
@@ -259,8 +275,7 @@ static int read_list(struct device_set *set, const json_t *list, const struct de
 		copy_shown(dev->name, sizeof(dev->name), nodes[i].driver);
 		copy_shown(dev->driver, sizeof(dev->driver), nodes[i].driver);
 		identify(dev, false, &nodes[i]);
-		json_object_set_new(dev->details, "unusable",
-				    json_string("no Vulkan driver answers for this node"));
+		set_unusable(dev, "no Vulkan driver answers for this node");
 		set->n += !set_has(set, dev->id);
 	}
 	return 0;
@@ -295,21 +310,19 @@ int device_set_parse(struct device_set *out, const char *json, size_t len,
 	return 0;
 }
 
+/* A software device that has another fault keeps it; the config's word is put on and taken off. */
 void device_set_allow(struct device_set *set, bool allow_software)
 {
+	static const char forbidden[] = "a software device: allow_software_device is off";
+
 	for (unsigned int i = 0; i < set->n; i++) {
 		struct device *dev = &set->list[i];
+		const char *why = json_string_value(json_object_get(dev->details, "unusable"));
 
-		if (!dev->software) {
-			dev->usable = !json_object_get(dev->details, "unusable");
-			continue;
-		}
-		dev->usable = allow_software;
-		if (allow_software)
+		if (why && !strcmp(why, forbidden))
 			json_object_del(dev->details, "unusable");
-		else
-			json_object_set_new(
-				dev->details, "unusable",
-				json_string("a software device: allow_software_device is off"));
+		dev->usable = !json_object_get(dev->details, "unusable");
+		if (dev->usable && dev->software && !allow_software)
+			set_unusable(dev, forbidden);
 	}
 }

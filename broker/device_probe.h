@@ -3,9 +3,11 @@
  * From the worker's document and the DRM nodes to a list of devices. Pure but for
  * device_nodes_read(), which asks libdrm.
  *
- * The document is a stranger's: {"devices": [{"name", "driver", "uuid", "software",
- * "drm": {"render_major", "render_minor"} or null, "limits", "features", "speed"}]}. The last
- * three are objects that are passed on to clients, so their size, depth and types are bounded.
+ * The document is a stranger's: {"devices": [{"name", "driver", "uuid", "software", "compute",
+ * "drm": {"render_major", "render_minor"} or null, "limits", "features", "speed", "driverInfo",
+ * "api_version", "type"}]}. What stands behind "drm" is passed on to clients, the first three as
+ * objects and the rest as strings, so its size, depth and types are bounded; other keys are
+ * ignored.
  */
 #ifndef BROKER_DEVICE_PROBE_H
 #define BROKER_DEVICE_PROBE_H

@@ -203,6 +203,7 @@ uint32_t vkrun_kernel(struct vkrun *v, const char *spirv_path, uint32_t n_bindin
 	struct vkrun_kernel *k = &v->kernels[v->n_kernels];
 	VkComputePipelineCreateInfo info = {
 		.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+		.flags = VK_PIPELINE_CREATE_DISPATCH_BASE_BIT,
 		.stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
 			  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
 			  .pName = "main"}};
@@ -249,8 +250,8 @@ static VkDescriptorSet bind_set(struct vkrun *v, const struct vkrun_kernel *k,
 	return set;
 }
 
-void vkrun_dispatch(struct vkrun *v, uint32_t kernel, const uint32_t *buffers, const uint32_t *push,
-		    const uint32_t groups[3])
+void vkrun_dispatch_part(struct vkrun *v, uint32_t kernel, const uint32_t *buffers,
+			 const uint32_t *push, const uint32_t base[3], const uint32_t groups[3])
 {
 	const struct vkrun_kernel *k = &v->kernels[kernel];
 	VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO};
@@ -266,9 +267,15 @@ void vkrun_dispatch(struct vkrun *v, uint32_t kernel, const uint32_t *buffers, c
 	if (k->n_push)
 		vkCmdPushConstants(v->commands, k->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0,
 				   4 * k->n_push, push);
-	vkCmdDispatch(v->commands, groups[0], groups[1], groups[2]);
+	vkCmdDispatchBase(v->commands, base[0], base[1], base[2], groups[0], groups[1], groups[2]);
 	must(vkEndCommandBuffer(v->commands), "vkEndCommandBuffer");
 	must(vkQueueSubmit(v->queue, 1, &submit, v->fence), "vkQueueSubmit");
 	must(vkWaitForFences(v->device, 1, &v->fence, VK_TRUE, UINT64_MAX), "vkWaitForFences");
 	must(vkResetFences(v->device, 1, &v->fence), "vkResetFences");
+}
+
+void vkrun_dispatch(struct vkrun *v, uint32_t kernel, const uint32_t *buffers, const uint32_t *push,
+		    const uint32_t groups[3])
+{
+	vkrun_dispatch_part(v, kernel, buffers, push, (const uint32_t[3]){0}, groups);
 }

@@ -56,8 +56,12 @@ uint32_t vkrun_buffer(struct vkrun *v, uint64_t size);
 uint32_t vkrun_kernel(struct vkrun *v, const char *spirv_path, uint32_t n_bindings,
 		      uint32_t n_push);
 
-/** vkrun_dispatch() - run it and wait */
+/** vkrun_dispatch() - run it whole and wait */
 void vkrun_dispatch(struct vkrun *v, uint32_t kernel, const uint32_t *buffers, const uint32_t *push,
 		    const uint32_t groups[3]);
+
+/** vkrun_dispatch_part() - the same for @groups workgroups from @base on, as the worker cuts it */
+void vkrun_dispatch_part(struct vkrun *v, uint32_t kernel, const uint32_t *buffers,
+			 const uint32_t *push, const uint32_t base[3], const uint32_t groups[3]);
 
 #endif

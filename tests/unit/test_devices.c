@@ -98,6 +98,24 @@ Test(devices, hardware_without_a_node_is_not_usable)
 	device_set_clear(&set);
 }
 
+Test(devices, what_cannot_compute_is_not_usable)
+{
+	struct device_set set =
+		parse_ok("{\"devices\":[{\"name\":\"n\",\"driver\":\"d\",\"uuid\":\"" UUID_A
+			 "\",\"software\":true,\"compute\":false,\"type\":\"cpu\"}]}",
+			 0);
+
+	for (int allow = 0; allow < 2; allow++) {
+		device_set_allow(&set, allow);
+		cr_assert_not(set.list[0].usable);
+		cr_assert_str_eq(
+			json_string_value(json_object_get(set.list[0].details, "unusable")),
+			"it has no compute queue");
+	}
+	cr_assert_str_eq(json_string_value(json_object_get(set.list[0].details, "type")), "cpu");
+	device_set_clear(&set);
+}
+
 /* As with a paravirtual driver over a software one on the host. */
 Test(devices, what_calls_itself_software_but_has_a_node_is_hardware)
 {
@@ -159,6 +177,7 @@ Test(devices, bad_documents_are_refused_with_the_place)
 		{DEVICE(FINE ",\"drm\":7"), -EINVAL, "devices[0]"},
 		{DEVICE(FINE ",\"drm\":{\"render_minor\":\"128\"}"), -EINVAL, "devices[0]"},
 		{DEVICE(FINE ",\"limits\":[]"), -EINVAL, "devices[0].limits"},
+		{DEVICE(FINE ",\"type\":7"), -EINVAL, "devices[0].type"},
 		{DEVICE(FINE ",\"speed\":1e999"), -EINVAL, "probe"},
 		{DEVICE(FINE ",\"limits\":{\"a\":[[[1]]]}"), -E2BIG, "devices[0].limits"},
 		{"{\"devices\":[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]}", -E2BIG, "devices"},

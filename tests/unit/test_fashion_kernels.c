@@ -233,6 +233,61 @@ Test(fashion, classify_and_score)
 	cr_assert_gt(want_score[0], 0);
 }
 
+/*
+ * Dispatches a kernel whole, then on the same inputs one workgroup at a time and from the last to
+ * the first: what lies in @changes afterwards must be the same bytes.
+ */
+static void assert_cut_alike(uint32_t k, const uint32_t *buffers, const uint32_t *push,
+			     const uint32_t groups[3], const uint32_t *changes, uint32_t n_changes)
+{
+	uint8_t *before[VKRUN_BINDINGS_MAX], *whole[VKRUN_BINDINGS_MAX];
+
+	for (uint32_t i = 0; i < n_changes; i++)
+		before[i] = copy_of(changes[i]);
+	vkrun_dispatch(&v, k, buffers, push, groups);
+	for (uint32_t i = 0; i < n_changes; i++) {
+		whole[i] = copy_of(changes[i]);
+		cr_assert_neq(memcmp(whole[i], before[i], v.buffers[changes[i]].size), 0);
+		memcpy(map(changes[i]), before[i], v.buffers[changes[i]].size);
+	}
+	for (uint32_t y = groups[1]; y--;)
+		for (uint32_t x = groups[0]; x--;)
+			vkrun_dispatch_part(&v, k, buffers, push, (const uint32_t[]){x, y, 0},
+					    (const uint32_t[]){1, 1, 1});
+	for (uint32_t i = 0; i < n_changes; i++) {
+		cr_assert_eq(memcmp(whole[i], map(changes[i]), v.buffers[changes[i]].size), 0,
+			     "kernel %u, buffer %u", k, changes[i]);
+		free(whole[i]);
+		free(before[i]);
+	}
+}
+
+Test(fashion, any_cut_gives_the_same_bytes)
+{
+	uint32_t images = bytes((uint64_t)PICTURES * P, 256), labels = bytes(PICTURES, C);
+	uint32_t w1 = floats(P * H, -0.1f, 0.1f), b1 = floats(H, -0.5f, 0.5f);
+	uint32_t w2 = floats(H * C, -0.5f, 0.5f), b2 = floats(C, -0.5f, 0.5f);
+	uint32_t m1 = floats(P * H, -0.1f, 0.1f), m2 = floats(FASHION_PARAMS2, -0.1f, 0.1f);
+	uint32_t h = vkrun_buffer(&v, B * H * 4), d = vkrun_buffer(&v, B * C * 4);
+	uint32_t dh = vkrun_buffer(&v, B * H * 4), predictions = vkrun_buffer(&v, PICTURES * 4);
+	const uint32_t first[] = {FIRST}, rates[] = {FIRST, bits(0.1f), bits(0.9f)};
+
+	assert_cut_alike(kernel("hidden.spv", 4, 1), (const uint32_t[]){images, w1, b1, h}, first,
+			 (const uint32_t[]){B / FASHION_ROWS, H / FASHION_LOCAL / FASHION_COLS, 1},
+			 (const uint32_t[]){h}, 1);
+	assert_cut_alike(kernel("output.spv", 6, 1), (const uint32_t[]){labels, w2, b2, h, d, dh},
+			 first, (const uint32_t[]){groups_for(B), 1, 1}, (const uint32_t[]){d, dh},
+			 2);
+	assert_cut_alike(kernel("step1.spv", 4, 3), (const uint32_t[]){images, dh, m1, w1}, rates,
+			 (const uint32_t[]){FASHION_WORDS, 1, 1}, (const uint32_t[]){m1, w1}, 2);
+	assert_cut_alike(kernel("step2.spv", 7, 2), (const uint32_t[]){h, d, dh, w2, b2, b1, m2},
+			 rates + 1, (const uint32_t[]){groups_for(FASHION_PARAMS2), 1, 1},
+			 (const uint32_t[]){w2, b2, b1, m2}, 4);
+	assert_cut_alike(kernel("classify.spv", 4, 1), (const uint32_t[]){w2, b2, h, predictions},
+			 first, (const uint32_t[]){groups_for(B), 1, 1},
+			 (const uint32_t[]){predictions}, 1);
+}
+
 static struct job *read_job(void)
 {
 	_cleanup_free_ char *json = NULL;
