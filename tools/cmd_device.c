@@ -71,13 +71,11 @@ static void put_check(const json_t *check)
 {
 	const char *tier = print_text(check, "tier");
 	bool ok = json_is_true(json_object_get(check, "ok"));
-	char text[600];
 
-	snprintf(text, sizeof(text), "%s  %s%s%s%s", ok ? "ok" : "NO", print_text(check, "name"),
-		 tier[0] ? " by " : "", tier, ok ? "" : " does not work");
-	print_wrapped(text, 0, text_columns());
+	print_line(ok ? "ok" : "NO", "%s%s%s%s", print_text(check, "name"), tier[0] ? " (" : "",
+		   tier, tier[0] ? ")" : "");
 	if (print_text(check, "detail")[0])
-		print_wrapped(print_text(check, "detail"), 4, text_columns());
+		print_line("", "%s", print_text(check, "detail"));
 }
 
 int cmd_doctor(struct ctl *ctl, int argc, char **argv)

@@ -74,7 +74,7 @@ static void put_hold(const json_t *hold, unsigned int columns)
 		 text_duration(&age, print_u64(hold, "age_ns")));
 	print_wrapped(text, 2, columns);
 	print_wrapped(print_text(hold, "why"), 4, columns);
-	snprintf(text, sizeof(text), "Clears: %s", print_text(hold, "clears"));
+	snprintf(text, sizeof(text), "Cleared by: %s.", print_text(hold, "clears"));
 	print_wrapped(text, 4, columns);
 	if (!json_is_integer(clear_in))
 		return;

@@ -80,8 +80,8 @@ static void put_line(struct waiter *w, const struct idlebroker_job *job)
 	if (w->started && job->phase == w->last_phase && tenth == w->last_tenth)
 		return;
 	w->last_tenth = tenth;
-	snprintf(text, sizeof(text), "job %" PRIu64 ": %s, %u0 %%%s%s", job->id,
-		 phase_names[job->phase], tenth, job->waits_for ? ", waits for " : "",
+	snprintf(text, sizeof(text), "job %" PRIu64 ": %s, %u %%%s%s", job->id,
+		 phase_names[job->phase], tenth * 10, job->waits_for ? ", waits for " : "",
 		 job->waits_for ? job->waits_for : "");
 	print_wrapped(text, 0, 200);
 	fflush(stdout);

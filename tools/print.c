@@ -103,7 +103,7 @@ void print_job_row(const json_t *job, unsigned int columns)
 	unsigned int room;
 
 	if (!job) {
-		printf(columns < WIDE ? "%6s %-9s %4s %s\n" : "%6s %-9s %4s %5s %9s %-24s\n", "ID",
+		printf(columns < WIDE ? "%6s %-9s %4s %s\n" : "%6s %-9s %4s %5s %9s %s\n", "ID",
 		       "STATE", "DONE", columns < WIDE ? "NAME" : "UID", "DEVICE", "NAME");
 		return;
 	}
@@ -125,14 +125,20 @@ void print_job_row(const json_t *job, unsigned int columns)
 void print_job_reason(const json_t *job)
 {
 	const char *reason = print_text(job, "reason"), *waits_for = print_text(job, "waits_for");
+	size_t len = strlen(waits_for);
+	const char *stop = len && waits_for[len - 1] == '.' ? "" : ".";
 	char text[1024];
 
 	if (reason[0])
 		snprintf(text, sizeof(text), "Job %" PRIu64 " is %s: %s", print_u64(job, "id"),
 			 activity(job), reason);
+	else if (!waits_for[0])
+		snprintf(text, sizeof(text), "Job %" PRIu64 " is %s.", print_u64(job, "id"),
+			 activity(job));
 	else
-		snprintf(text, sizeof(text), "Job %" PRIu64 " is %s%s%s.", print_u64(job, "id"),
-			 activity(job), waits_for[0] ? " and waits for " : "", waits_for);
+		snprintf(text, sizeof(text), "Job %" PRIu64 " %swaits for %s%s",
+			 print_u64(job, "id"),
+			 !strcmp(activity(job), "parked") ? "is parked and " : "", waits_for, stop);
 	print_wrapped(text, 0, text_columns());
 }
 
