@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Running `broker-worker --check`: job.json as descriptor 0, the blobs in their order from 3 on,
- * one JSON object {"ok": bool, "path": …, "message": …} as the answer on descriptor 1.
+ * one JSON object {"ok": bool, "where": …, "what": …} as the answer on descriptor 1.
  */
 #include "tools/worker_check.h"
 
@@ -96,16 +96,15 @@ static int judge(const char *answer, size_t len, struct error *err)
 {
 	json_t *json =
 		json_loadb(answer, len, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, NULL);
-	const char *path = json_string_value(json_object_get(json, "path"));
-	const char *message = json_string_value(json_object_get(json, "message"));
+	const char *where = json_string_value(json_object_get(json, "where"));
+	const char *what = json_string_value(json_object_get(json, "what"));
 	const json_t *ok = json_object_get(json, "ok");
 	int r = 0;
 
 	if (!json_is_boolean(ok))
 		r = error_set(err, -EIO, NULL, "broker-worker --check ended without a verdict");
 	else if (json_is_false(ok))
-		r = error_set(err, -EINVAL, path, "%s",
-			      message ? message : "refused by the worker");
+		r = error_set(err, -EINVAL, where, "%s", what ? what : "refused by the worker");
 	json_decref(json);
 	return r;
 }
