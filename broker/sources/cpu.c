@@ -112,6 +112,8 @@ static void cpu_tell(struct cpu *c, bool busy, uint32_t permille)
 	sensor_say(&c->sensor, GATE_SENSOR_OK, "others waited %u of 1000%s", permille, how);
 }
 
+static void cpu_schedule(struct cpu *c);
+
 static void cpu_trigger_ready(void *data, int fd, int events)
 {
 	struct cpu *c = data;
@@ -121,6 +123,7 @@ static void cpu_trigger_ready(void *data, int fd, int events)
 	if (events < 0 || events & (POLLERR | POLLNVAL)) {
 		sensor_say(&c->sensor, GATE_SENSOR_LOST,
 			   "the kernel took the pressure trigger away");
+		cpu_schedule(c);
 		return;
 	}
 	if (cpu_read(c, &c->before, &avg10) < 0)

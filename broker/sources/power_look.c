@@ -8,8 +8,6 @@
  * and a UPS that is not discharging feed the device when they are online. An attribute that a
  * driver does not have, or has no value for now, is unknown; one that it fails to read or that
  * cannot be true is bad, and the whole look with it.
- *
- * Currents below a small dead band count as zero: a full battery trembles around it.
  */
 #include "broker/sources/power.h"
 
@@ -25,10 +23,9 @@
 #include "broker/sources/sensor.h"
 #include "libbroker/util/cleanup.h"
 
-#define CURRENT_NOISE_UA 20000
-#define CURRENT_MAX_UA   100000000
-#define TEMP_MIN_TENTHS  (-400)
-#define TEMP_MAX_TENTHS  1200
+#define CURRENT_MAX_UA  100000000
+#define TEMP_MIN_TENTHS (-400)
+#define TEMP_MAX_TENTHS 1200
 
 DEFINE_CLEANUP(DIR, dir, closedir)
 
@@ -103,7 +100,7 @@ static void read_battery(struct reader *r, struct gate_supply *s)
 	flow = read_battery_status(r, s);
 	if (read_value(r, "current_avg", -CURRENT_MAX_UA, CURRENT_MAX_UA, current_want, &v) ||
 	    read_value(r, "current_now", -CURRENT_MAX_UA, CURRENT_MAX_UA, current_want, &v)) {
-		s->current_ua = abs(v) < CURRENT_NOISE_UA ? 0 : v;
+		s->current_ua = v;
 		flow = true;
 	}
 	if (read_value(r, "capacity", 0, 100, "percent, 0 to 100", &v))

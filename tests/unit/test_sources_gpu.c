@@ -306,8 +306,8 @@ Test(gpu_clients, a_process_that_opens_a_device_late_is_found)
 		cr_assert_lt(++looks, 8);
 
 	/* A new process is seen at once. */
-	hold_device(l.f, 124, 9, "/dev/dri/renderD129");
-	use(l.f, 124, 9, 2, 0);
+	hold_device(l.f, 130, 9, "/dev/dri/renderD129"); /* not of the eighth that is due */
+	use(l.f, 130, 9, 2, 0);
 	cr_assert_eq(look(&l).n_clients, 2);
 	fake_remove(l.f, "proc/123");
 	cr_assert_eq(look(&l).n_clients, 1);
