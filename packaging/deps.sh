@@ -7,7 +7,7 @@ set -eu
 debian="gcc g++ make pkg-config clang libclang-rt-dev clang-format liburing-dev libdrm-dev libnl-3-dev
 libnl-genl-3-dev libvulkan-dev mesa-vulkan-drivers zlib1g-dev libjansson-dev libinih-dev libsqlite3-dev sqlite3
 libsodium-dev libarchive-dev spirv-tools libseccomp-dev libncurses-dev libcriterion-dev glslang-tools
-codespell shellcheck dataset-fashion-mnist strace mandoc python3 xz-utils tar"
+libsystemd-dev dbus-daemon codespell shellcheck dataset-fashion-mnist strace mandoc python3 xz-utils tar"
 alpine="gcc g++ make pkgconf clang compiler-rt clang-extra-tools liburing-dev libdrm-dev libnl3-dev
 vulkan-loader-dev vulkan-headers mesa-vulkan-swrast zlib-dev jansson-dev inih-dev sqlite-dev sqlite libsodium-dev
 libarchive-dev spirv-tools-dev libseccomp-dev ncurses-dev criterion-dev glslang shellcheck strace
