@@ -21,8 +21,9 @@
 #include "libbroker/util/cleanup.h"
 #include "libbroker/util/log.h"
 
-#define BACKLOG     64
-#define SOCKET_MODE 0666
+#define BACKLOG         128
+#define ACCEPTS_A_ROUND 16
+#define SOCKET_MODE     0666
 
 DEFINE_CLEANUP(struct api, api, api_free)
 #define _cleanup_api_ _cleanup_(cleanup_apip)
@@ -171,13 +172,16 @@ static void take_client(struct api *api, int accepted)
 static void on_connection(void *data, int fd, int events)
 {
 	struct api *api = data;
-	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (client >= 0) {
+	for (int i = 0; i < ACCEPTS_A_ROUND; i++) {
+		int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (client < 0)
+			break;
 		take_client(api, client);
-		return;
+		errno = 0;
 	}
-	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+	if (!errno || errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
 		return;
 	/* Out of descriptors or memory: the connection would be reported again and again. */
 	log_warning("connections wait", LOG_STR("why", strerror(errno)));

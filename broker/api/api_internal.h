@@ -172,8 +172,8 @@ int peer_identify(int fd, const struct api_groups *groups, struct api_peer *out)
  * -EINVAL with words. Makes no call that a file system in user space could hold up.
  */
 int passed_fd_check(int fd, struct error *err);
-/** passed_fd_discard() - close one that failed the check, off the loop's thread */
-void passed_fd_discard(int fd);
+/** passed_fd_close() - any of a stranger's; one that fails the check, off the loop's thread */
+void passed_fd_close(int fd);
 
 /* client.c */
 int client_new(struct api *api, int fd, const struct api_peer *peer, struct api_user *user);

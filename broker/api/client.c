@@ -120,7 +120,7 @@ static int keep_fd(struct client *c, int fd)
 	struct error err = {};
 
 	if (passed_fd_check(fd, &err) < 0) {
-		passed_fd_discard(fd);
+		passed_fd_close(fd);
 		free(c->refused_why);
 		c->refused_why = strdup(err.what);
 		fd = -1;
@@ -156,7 +156,7 @@ static void take_fds(struct client *c, struct msghdr *msg)
 		for (size_t i = 0; i < n; i++) {
 			memcpy(&fd, CMSG_DATA(h) + i * sizeof(int), sizeof(int));
 			if (c->dead)
-				passed_fd_discard(fd);
+				passed_fd_close(fd);
 			else if (keep_fd(c, fd) < 0)
 				drop(c, "out of memory");
 		}

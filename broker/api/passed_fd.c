@@ -13,7 +13,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,11 +24,12 @@
 #include "libbroker/util/io.h"
 #include "libbroker/util/log.h"
 
-#define SEALS_NEEDED  (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
-#define MOUNTINFO_MAX (1u << 20)
-#define CLOSERS_MAX   32
-#define CLOSER_STACK  (64u << 10)
-#define REMEDY        "pass a sealed memory file (memfd_create, F_ADD_SEALS)"
+#define SEALS_NEEDED    (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
+#define MOUNTINFO_MAX   (1u << 20)
+#define DISCARDS_MAX    1024
+#define DISCARD_THREADS 4
+#define DISCARD_STACK   (64u << 10)
+#define REMEDY          "pass a sealed memory file (memfd_create, F_ADD_SEALS)"
 
 static const char *const local_types[] = {
 	"ext4",     "ext3", "ext2",  "xfs",      "btrfs", "f2fs", "tmpfs", "overlay",
@@ -100,31 +100,67 @@ int passed_fd_check(int fd, struct error *err)
 	return mount_check(st.stx_mnt_id, err);
 }
 
-static atomic_int closers;
+/*
+ * Descriptors that are closed by threads of their own: a thread takes what waits until nothing
+ * does, and ends. One that hangs in a close keeps its place; the others go on.
+ */
+static struct {
+	pthread_mutex_t lock;
+	int fds[DISCARDS_MAX];
+	unsigned int n, threads;
+} discards = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static void *closer(void *data)
+static void *discard_all(void *data)
 {
-	close((int)(intptr_t)data);
-	atomic_fetch_sub(&closers, 1);
+	pthread_mutex_lock(&discards.lock);
+	while (discards.n) {
+		int fd = discards.fds[--discards.n];
+
+		pthread_mutex_unlock(&discards.lock);
+		close(fd);
+		pthread_mutex_lock(&discards.lock);
+	}
+	discards.threads--;
+	pthread_mutex_unlock(&discards.lock);
 	return NULL;
 }
 
-void passed_fd_discard(int fd)
+static int start_thread(void)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
-	int r = -EAGAIN;
+	int r = pthread_attr_init(&attr);
 
-	if (atomic_fetch_add(&closers, 1) < CLOSERS_MAX && pthread_attr_init(&attr) == 0) {
-		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-		pthread_attr_setstacksize(&attr, CLOSER_STACK);
-		r = -pthread_create(&thread, &attr, closer, (void *)(intptr_t)fd);
-		pthread_attr_destroy(&attr);
-	}
-	if (r < 0) {
-		/* Leaking a descriptor is better than hanging in its close. */
-		atomic_fetch_sub(&closers, 1);
+	if (r)
+		return -r;
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, DISCARD_STACK);
+	r = pthread_create(&thread, &attr, discard_all, NULL);
+	pthread_attr_destroy(&attr);
+	return -r;
+}
+
+static void discard(int fd)
+{
+	bool kept;
+
+	pthread_mutex_lock(&discards.lock);
+	kept = discards.n < DISCARDS_MAX;
+	if (kept)
+		discards.fds[discards.n++] = fd;
+	if (discards.n && discards.threads < DISCARD_THREADS && start_thread() == 0)
+		discards.threads++;
+	pthread_mutex_unlock(&discards.lock);
+	/* Losing a descriptor is better than hanging in its close. */
+	if (!kept)
 		log_error("a client's descriptor cannot be closed safely and stays open",
 			  LOG_INT("fd", fd));
-	}
+}
+
+void passed_fd_close(int fd)
+{
+	if (passed_fd_check(fd, NULL) == 0)
+		close(fd);
+	else
+		discard(fd);
 }
