@@ -45,4 +45,3 @@ install-libbroker: $(LIB_SO) $(B)/idlebroker.pc
 .PHONY: check-lib
 check-lib: $(LIB_SO) $(B)/idlebroker.pc $(B)/brokerctl
 	@tests/check-lib.sh "$(B)" "$(CC)" "$(CXX)" "$(SAN_FLAGS)"
-check: check-lib

@@ -8,6 +8,7 @@ ctl=$build/brokerctl
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bad=0
+skipped=0
 
 fail() {
 	echo "check-tools: $*" >&2
@@ -53,12 +54,14 @@ COMP_LINE='brokerctl sub' bash -c '
 if command -v zsh >/dev/null; then
 	zsh -n packaging/completions/_brokerctl || fail "zsh cannot read its completion"
 else
-	echo "check-tools: skipped: no zsh here to read its completion"
+	echo "skip   zsh is not here to read its completion"
+	skipped=$((skipped + 1))
 fi
 if command -v fish >/dev/null; then
 	fish -n packaging/completions/brokerctl.fish || fail "fish cannot read its completion"
 else
-	echo "check-tools: skipped: no fish here to read its completion"
+	echo "skip   fish is not here to read its completion"
+	skipped=$((skipped + 1))
 fi
 
 for page in packaging/man/*.[1-8]; do
@@ -100,5 +103,7 @@ done
 expect 0 version
 COLUMNS=40 "$ctl" --help | awk 'length > 42 { exit 1 }' || fail "the help is too wide"
 
+mkdir -p "$build/check"
+echo "$((1 - bad)) $bad $skipped" >"$build/check/tools.count"
 [ "$bad" = 0 ]
 echo "check-tools: ok, $(wc -l <"$work/commands") commands"

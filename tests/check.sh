@@ -52,6 +52,7 @@ stage clang none "$jobs" B="$build/clang" CC=clang all
 stage core none "$jobs" check-core
 stage unit check/unit.count "$jobs" check-unit
 stage lib none "$jobs" check-lib
+stage tools check/tools.count "$jobs" check-tools
 stage integration check/integration.count "$jobs" check-integration
 stage kill-anywhere check/kill.count "$jobs" check-kill
 stage fuzz check/fuzz.count "$jobs" check-fuzz

@@ -11,4 +11,3 @@ $(B)/brokerctl: $(B)/tools/main.o $(B)/libbrokerctl.a $(B)/libidlebroker-static.
 .PHONY: check-tools
 check-tools: $(B)/brokerctl
 	@tests/check-tools.sh $(B)
-check: check-tools
