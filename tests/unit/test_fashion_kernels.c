@@ -341,7 +341,7 @@ Test(fashion, the_document_has_the_sizes_of_the_shape)
 			     "%s must have %llu bytes", cases[i].buffer,
 			     (unsigned long long)cases[i].size);
 	cr_assert_eq(job->dispatches,
-		     14ull * FASHION_TRAIN / B * STEP_SIZE + 2ull * FASHION_TEST / B + 1);
+		     11ull * FASHION_TRAIN / B * STEP_SIZE + 2ull * FASHION_TEST / B + 1);
 	job_free(job);
 }
 
