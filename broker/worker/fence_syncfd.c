@@ -24,7 +24,7 @@ static int restrict_to_poll(struct io_uring *uring)
 	};
 	int fd = uring->ring_fd;
 
-	/* By the system call: Debian 12's liburing declares the functions but does not export them. */
+	/* By the system call: Debian 12's liburing declares the functions, and lacks them. */
 	if (syscall(SYS_io_uring_register, fd, IORING_REGISTER_RESTRICTIONS, allowed, 2) < 0 ||
 	    syscall(SYS_io_uring_register, fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0) < 0)
 		return -errno;

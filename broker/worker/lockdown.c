@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xf86drm.h>
 
 #include "libbroker/job/job.h"
 #include "libbroker/util/cleanup.h"
@@ -37,7 +38,7 @@ static size_t node_groups(const char *node, gid_t *groups)
 	for (int minor = 128; !node && minor < 128 + NODE_GROUPS_MAX; minor++) {
 		char path[32];
 
-		snprintf(path, sizeof(path), "/dev/dri/renderD%d", minor);
+		snprintf(path, sizeof(path), DRM_DIR_NAME "/" DRM_RENDER_MINOR_NAME "%d", minor);
 		add_group(path, groups, &n);
 	}
 	if (node && *node)

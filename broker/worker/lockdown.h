@@ -18,8 +18,8 @@
  * do without); anything else that is not on the list ends the process. With the environment's
  * IDLEBROKER_SECCOMP_LOG=1 it is logged instead, to find what a new driver needs.
  *
- * Landlock is used as far as the kernel has it; on one without it the filter and the user stand alone,
- * and lockdown_finish() says so in @note.
+ * Landlock is used as far as the kernel has it; on one without it the filter and the user stand
+ * alone, and lockdown_finish() says so in @landlock.
  */
 #ifndef BROKER_WORKER_LOCKDOWN_H
 #define BROKER_WORKER_LOCKDOWN_H
@@ -44,7 +44,7 @@ int lockdown_begin(const struct lockdown *l, struct error *err);
  */
 int lockdown_finish(const struct lockdown *l, bool *landlock, struct error *err);
 
-/** lockdown_landlock() - one more layer for this thread; 0, -ENOSYS/-EOPNOTSUPP (not there), -errno */
+/** lockdown_landlock() - a layer for this thread; 0; -ENOSYS, -EOPNOTSUPP: not there; -errno */
 int lockdown_landlock(bool files, const char *node);
 
 /** lockdown_seccomp() - the filter, for all threads; 0 or -errno */

@@ -13,9 +13,10 @@
 
 static int say(struct run *r, uint32_t type, const char *text)
 {
-	struct worker_msg msg = {
-		.type = type,
-				 .flags = type == WORKER_MSG_PARKED ? (uint32_t)r->serial : 0, .device_ns = r->device_ns, .dispatches_done = r->done.passed};
+	struct worker_msg msg = {.type = type,
+				 .flags = type == WORKER_MSG_PARKED ? (uint32_t)r->serial : 0,
+				 .device_ns = r->device_ns,
+				 .dispatches_done = r->done.passed};
 	int e;
 
 	snprintf(msg.text, sizeof(msg.text), "%s", text);

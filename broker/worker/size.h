@@ -10,8 +10,9 @@
  *   - from the next larger one seen: the same cost in all (fewer cannot take longer).
  *
  * An estimate rises quickly and falls slowly, so that it stands above the middle of what is
- * measured: slices are rather a little short than too long. One measurement far above the estimate may be the
- * processor that was elsewhere; two in a row are believed at once. The very first slice of a kernel is
+ * measured: slices are rather a little short than too long. One measurement far above the estimate
+ * may be the processor that was elsewhere; two in a row are believed at once. The very first slice
+ * of a kernel is
  * one workgroup, and its time is not learnt (the driver may compile in it). From there a slice may
  * have at most SIZE_GROWTH times as many workgroups as the largest measured.
  */

@@ -27,7 +27,7 @@ struct task {
 	char note[160]; /* why a checkpoint was refused; empty: it was not */
 };
 
-/** task_read_words() - a whole SPIR-V blob; Return: words, the caller frees; NULL with words in @err */
+/** task_read_words() - a whole SPIR-V blob, which the caller frees; NULL with words in @err */
 uint32_t *task_read_words(int fd, size_t *n_words, struct error *err);
 
 /** task_read_job() - job.json from a descriptor; 0 or -errno with words */

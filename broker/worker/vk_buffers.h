@@ -5,7 +5,7 @@
  * All memory is host-visible and coherent, so inputs are read straight into it and checkpoints
  * and outputs are written straight out of it. Phones and boards share one memory between
  * processor and GPU, so this costs nothing there; a card with memory of its own works through
- * its host-visible heap, at the speed of its bus. Device-local is preferred, then cached for reading.
+ * its host-visible heap, at the speed of its bus. Device-local is preferred, then cached.
  */
 #ifndef BROKER_WORKER_VK_BUFFERS_H
 #define BROKER_WORKER_VK_BUFFERS_H

@@ -45,7 +45,9 @@ int vk_submit_new(struct vk_submit *out, const struct vk_device *dev,
 	*out = (struct vk_submit){.dev = dev, .kernels = kernels, .ring = ring};
 	for (int i = 0; result == VK_SUCCESS && i < VK_SLOTS; i++)
 		result = make_slot(&out->slot[i], dev);
-	if (result == VK_SUCCESS && dev->caps.timestamp_bits) {
+	/* Mesa's software driver stops all its threads for a timestamp, which costs some percent
+	 * and tells no more than the clock. */
+	if (result == VK_SUCCESS && dev->caps.timestamp_bits && !dev->caps.software) {
 		result = vkCreateQueryPool(dev->device, &queries, NULL, &out->queries);
 		out->timestamps = result == VK_SUCCESS;
 	}
@@ -107,6 +109,15 @@ static VkResult begin(const struct vk_submit *s, const struct vk_slot *slot)
 	return result == VK_SUCCESS ? vkBeginCommandBuffer(slot->commands, &info) : result;
 }
 
+/* Nothing else is submitted, so that what is over now was not kept waiting by another slice. */
+static bool is_alone(const struct vk_submit *s, const struct vk_slot *slot)
+{
+	for (int i = 0; i < VK_SLOTS; i++)
+		if (&s->slot[i] != slot && s->slot[i].busy)
+			return false;
+	return true;
+}
+
 static VkResult end_and_submit(const struct vk_submit *s, struct vk_slot *slot)
 {
 	VkSubmitInfo submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
@@ -121,7 +132,10 @@ static VkResult end_and_submit(const struct vk_submit *s, struct vk_slot *slot)
 	result = vkQueueSubmit(s->dev->queue, 1, &submit, slot->fence);
 	if (result != VK_SUCCESS)
 		return result;
+	slot->busy = true;
 	slot->fence_fd = fence_export(s->dev, slot->fence);
+	if (!is_alone(s, slot))
+		return VK_SUCCESS;
 	/* Some drivers do the work in the call: then its end is now, not when it is asked for. */
 	if (slot->fence_fd == FENCE_SIGNALLED ||
 	    (slot->fence_fd == FENCE_NO_FD &&
@@ -171,6 +185,7 @@ VkResult vk_submit_wait(struct vk_submit *s, unsigned int i, uint64_t *took_ns)
 	double ns;
 
 	slot->fence_fd = FENCE_NO_FD;
+	slot->busy = false;
 	if (result != VK_SUCCESS)
 		return result;
 	if (!slot->done_ns)
@@ -178,7 +193,7 @@ VkResult vk_submit_wait(struct vk_submit *s, unsigned int i, uint64_t *took_ns)
 	if (s->last_done_ns > began)
 		began = s->last_done_ns;
 	s->last_done_ns = slot->done_ns;
-	*took_ns = slot->done_ns - began;
+	*took_ns = slot->done_ns > began ? slot->done_ns - began : 1;
 	if (!s->timestamps)
 		return VK_SUCCESS;
 	ns = timestamp_ns(s, i);
@@ -204,5 +219,6 @@ VkResult vk_submit_to_host(struct vk_submit *s)
 	result = end_and_submit(s, slot);
 	fd = slot->fence_fd;
 	slot->fence_fd = FENCE_NO_FD;
+	slot->busy = false;
 	return result == VK_SUCCESS ? fence_wait(s->dev, s->ring, slot->fence, fd) : result;
 }

@@ -21,6 +21,7 @@ struct vk_slot {
 	VkCommandBuffer commands;
 	VkFence fence;
 	int fence_fd;
+	bool busy; /* submitted, and not waited for yet */
 	uint64_t submitted_ns;
 	uint64_t done_ns; /* 0: not seen done yet */
 	struct slice slice;

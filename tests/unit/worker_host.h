@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A small broker for tests of the worker: it makes the pages and the socket, starts the real
- * program on the real driver, and speaks its protocol, one packet at a time. Kernels are the modules
- * that the build makes of the shaders in tests/jobs/shaders.
+ * program on the real driver, and speaks its protocol, one packet at a time. Kernels are the
+ * modules that the build makes of the shaders in tests/jobs/shaders.
  */
 #ifndef TESTS_UNIT_WORKER_HOST_H
 #define TESTS_UNIT_WORKER_HOST_H
