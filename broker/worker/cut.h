@@ -5,8 +5,8 @@
  * Pure. The workgroups of a dispatch are counted in one line: x fastest, then y, then z. A
  * position in that line, kept in the program's cursor, is all that a checkpoint needs. What
  * Vulkan can start is a box (vkCmdDispatchBase: a base and a count on each axis), so from a
- * position the next box is, as far as the wanted number reaches: the rest of a row, or whole rows, or
- * whole planes.
+ * position the next box is, as far as the wanted number reaches: the rest of a row, or whole rows,
+ * or whole planes.
  *
  * Invariant: boxes taken one after the other from position 0 cover each workgroup exactly once.
  */

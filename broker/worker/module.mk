@@ -10,7 +10,8 @@ GLSLANG ?= glslangValidator
 $(B)/gen/worker/%_spirv.h: broker/worker/shaders/%.comp
 	@mkdir -p $(@D)
 	$(call say,GLSL)$(GLSLANG) --quiet -V --target-env vulkan1.1 --vn $*_spirv -o $@ $<
-$(B)/broker/worker/speed.o: $(B)/gen/worker/fma_spirv.h $(B)/gen/worker/copy_spirv.h
+$(B)/broker/worker/speed.o $(B)/fuzz/obj/broker/worker/speed.o: \
+	$(B)/gen/worker/fma_spirv.h $(B)/gen/worker/copy_spirv.h
 
 ifneq ($(wildcard broker/worker/main.c),)
 PROGRAMS += $(B)/broker-worker

@@ -87,10 +87,16 @@ void size_learn(struct size_kernel *k, uint64_t groups, double ns)
 		return;
 	}
 	if (measured > OUTLIER * *mine) {
-		*mine = k->outlier ? measured : *mine * (1 + RISE);
-		k->outlier = true;
+		if (k->outliers & 1ull << b) {
+			*mine = measured;
+			k->seen = 1ull << b;
+			k->largest = groups;
+		} else {
+			*mine *= 1 + RISE;
+		}
+		k->outliers ^= 1ull << b;
 		return;
 	}
-	k->outlier = false;
+	k->outliers &= ~(1ull << b);
 	*mine += (measured > *mine ? RISE : FALL) * (measured - *mine);
 }

@@ -11,7 +11,8 @@
  *
  * An estimate rises quickly and falls slowly, so that it stands above the middle of what is
  * measured: slices are rather a little short than too long. One measurement far above the estimate
- * may be the processor that was elsewhere; two in a row are believed at once. The very first slice
+ * may be the processor that was elsewhere; two in a row are believed at once, and all else
+ * that was learnt is forgotten. The very first slice
  * of a kernel is
  * one workgroup, and its time is not learnt (the driver may compile in it). From there a slice may
  * have at most SIZE_GROWTH times as many workgroups as the largest measured.
@@ -30,7 +31,7 @@ struct size_kernel {
 	bool started; /* the first slice, which may compile, is over */
 	uint64_t largest; /* workgroups of the largest batch measured; 0 = none */
 	uint64_t seen; /* bit per bucket */
-	bool outlier; /* the last measurement was far above its estimate */
+	uint64_t outliers; /* bit per bucket: its last measurement was far above the estimate */
 	double ns_per_group[SIZE_BUCKETS];
 };
 

@@ -35,7 +35,7 @@ static int check_groups(const struct slice_planner *p, const struct program_disp
 
 /*
  * How many workgroups of this dispatch to take now; 0: none, the slice is full. A batch that
- * only the growth bound keeps small ends its slice, so that the bound holds for the slice.
+ * only the growth bound keeps small ends its slice: it is a step into the unknown.
  */
 static uint64_t choose(const struct slice_kernel *k, const struct slice *s, uint64_t left,
 		       uint64_t budget_ns, bool *last)
