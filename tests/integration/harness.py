@@ -220,7 +220,7 @@ class Broker:
 
     def output(self, job, name):
         path = os.path.join(self.root, f"out-{job}-{name}")
-        self.run("fetch", job, name, "-o", path)
+        self.run("fetch", job, name, "-f", "-o", path)
         with open(path, "rb") as f:
             return f.read()
 

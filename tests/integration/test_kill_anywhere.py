@@ -4,6 +4,7 @@
 IDLEBROKER_KILLS kills (100 by default) are spread over as many jobs as it takes. The seed is printed,
 and IDLEBROKER_SEED repeats the choices (the moments depend on the machine).
 """
+import json
 import os
 import random
 import signal
@@ -82,7 +83,7 @@ class KillAnywhere(unittest.TestCase):
                     r = b.run("submit", path, "--json", check=False)
                     if r.returncode:
                         break
-                    accepted.append(int(__import__("json").loads(r.stdout)["id"]))
+                    accepted.append(int(json.loads(r.stdout)["id"]))
                 os.waitpid(pid, 0)
                 b.process.wait()
                 b.start()
@@ -91,6 +92,9 @@ class KillAnywhere(unittest.TestCase):
             self.assertTrue(accepted)
             self.assertEqual(set(accepted) - ids, set())
             wait_for("the store to be well", lambda: b.json("status")["store_ok"])
+        except BaseException:
+            print(b.log_text()[-6000:])
+            raise
         finally:
             b.close()
 
