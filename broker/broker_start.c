@@ -32,6 +32,13 @@ static void holds_text(uint32_t holds, char *out, size_t room)
 	}
 }
 
+static void tell_sources(struct broker *b, uint32_t holds)
+{
+	for (unsigned int i = 0; source_table[i]; i++)
+		if (b->sources[i] && source_table[i]->holds_changed)
+			source_table[i]->holds_changed(b->sources[i], holds);
+}
+
 static void on_gate(void *data, uint32_t holds, uint32_t before)
 {
 	struct broker *b = data;
@@ -41,9 +48,7 @@ static void on_gate(void *data, uint32_t holds, uint32_t before)
 	/* Getting out comes first; the rest can wait. */
 	if (!holds != !before)
 		supervisor_gate_changed(b->sup, !holds);
-	for (unsigned int i = 0; source_table[i]; i++)
-		if (b->sources[i] && source_table[i]->holds_changed)
-			source_table[i]->holds_changed(b->sources[i], holds);
+	tell_sources(b, holds);
 	holds_text(holds, names, sizeof(names));
 	if (!holds != !before) {
 		log_info(holds ? "gate closed" : "gate open", LOG_STR("holds", names));
@@ -109,6 +114,8 @@ static int open_sources(struct broker *b, struct error *err)
 			return error_set(err, r, source_table[i]->name,
 					 "the sensor cannot be started: %s", strerror(-r));
 	}
+	/* What a source's own first facts changed is told to it only now. */
+	tell_sources(b, gatehost_holds(b->gate));
 	return 0;
 }
 
@@ -209,7 +216,8 @@ void broker_deinit(struct broker *b)
 	if (b->devices)
 		devices_free(b->devices);
 	if (b->gate)
-		gatehost_free(b->gate); /* who still maps the page sees a closed gate from here on */
+		gatehost_free(
+			b->gate); /* who still maps the page sees a closed gate from here on */
 	if (b->sched)
 		sched_free(b->sched);
 	jobs_deinit(&b->jobs);

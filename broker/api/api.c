@@ -9,9 +9,12 @@
 #include "broker/api/api.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -190,15 +193,26 @@ static void on_connection(void *data, int fd, int events)
 	api_want_tick(api);
 }
 
-/* Is somebody listening behind a name that is taken? */
-static bool is_alive(const struct sockaddr_un *addr)
+/*
+ * Whoever holds the lock beside the socket has the socket. Asking the socket itself would be
+ * wrong: the kernel takes a killed brokerd's ring apart a little after its end, and until then its
+ * socket still takes connections.
+ */
+static int take_lock(struct api *api, struct error *err)
 {
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	char path[CONFIG_PATH_MAX + 8];
 
-	if (fd < 0)
-		return true;
-	return connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 ||
-	       errno != ECONNREFUSED;
+	snprintf(path, sizeof(path), "%s.lock", api->path);
+	api->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (api->lock < 0)
+		return error_set(err, -errno, path, "cannot make the socket's lock: %s",
+				 strerror(errno));
+	if (flock(api->lock, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return error_set(err, -errno, path, "cannot lock the socket: %s", strerror(errno));
+	return error_set(err, -EADDRINUSE, api->path,
+			 "another brokerd listens here; stop it, or set [broker] socket");
 }
 
 static int make_folder(const char *path, struct error *err)
@@ -229,10 +243,6 @@ static int bind_name(struct api *api, const struct sockaddr_un *addr, struct err
 			return error_set(err, -EEXIST, api->path,
 					 "this is in the way of the socket; remove it, or set "
 					 "[broker] socket");
-		if (is_alive(addr))
-			return error_set(err, -EADDRINUSE, api->path,
-					 "another brokerd listens here; stop it, or set [broker] "
-					 "socket");
 		unlink(api->path);
 		r = bind(api->fd, sa, sizeof(*addr)) < 0 ? -errno : 0;
 	}
@@ -256,6 +266,8 @@ static int open_socket(struct api *api, struct error *err)
 				 sizeof(addr.sun_path) - 1);
 	strcpy(addr.sun_path, api->path);
 	r = make_folder(api->path, err);
+	if (r == 0)
+		r = take_lock(api, err);
 	if (r < 0)
 		return r;
 	api->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -279,6 +291,7 @@ int api_new(struct api **out, struct loop *loop, struct broker *broker, const ch
 	if (!api)
 		return error_set(err, -ENOMEM, path, "out of memory");
 	api->fd = -1;
+	api->lock = -1;
 	api->loop = loop;
 	api->broker = broker;
 	api->max_clients = max_clients;
@@ -323,6 +336,8 @@ void api_free(struct api *api)
 		close(api->fd);
 	if (api->inode && lstat(api->path, &st) == 0 && st.st_ino == api->inode)
 		unlink(api->path);
+	if (api->lock >= 0)
+		close(api->lock); /* after the name is gone; the next one may have it now */
 	free(api->path);
 	free(api);
 }

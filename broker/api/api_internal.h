@@ -142,7 +142,8 @@ struct api {
 	struct broker *broker;
 	char *path;
 	ino_t inode; /* of the socket's name: what is removed at the end */
-	int fd;
+	int fd; /* listens */
+	int lock; /* held as long as this brokerd has the socket */
 	struct loop_watch *watch;
 	struct loop_timer *turn, *tick;
 	struct api_groups groups;
