@@ -336,6 +336,7 @@ int broker_reload(struct broker *b, struct error *err)
 		for (unsigned int i = 0; source_table[i]; i++)
 			if (b->sources[i] && source_table[i]->reload)
 				source_table[i]->reload(b->sources[i]);
+		devices_reconfigure(b->devices, &b->config);
 		devices_probe(b->devices);
 		supervisor_kick(b->sup);
 		log_info("configuration read again");
@@ -360,6 +361,21 @@ void broker_counts(struct broker *b, struct broker_counts *out)
 		.clients = api_clients(b->api),
 		.wakeups = loop_wakeups(b->loop),
 	};
+}
+
+uint32_t broker_duty(const struct broker *b)
+{
+	return b->duty.permille;
+}
+
+uint64_t broker_device_job(const struct broker *b, const char *device_id)
+{
+	return supervisor_device_job(b->sup, device_id);
+}
+
+const char *broker_devices_message(const struct broker *b)
+{
+	return b->no_devices.what[0] ? b->no_devices.what : NULL;
 }
 
 const struct config *broker_config(const struct broker *b)

@@ -93,4 +93,13 @@ struct broker_counts {
 };
 void broker_counts(struct broker *b, struct broker_counts *out);
 
+/** broker_day() - days since the epoch in local time: what budgets count by */
+uint32_t broker_day(void);
+/** broker_duty() - the share of time that jobs may have now, in permille */
+uint32_t broker_duty(const struct broker *b);
+/** broker_device_job() - the job that holds a device now, or has a worker on it; 0: none */
+uint64_t broker_device_job(const struct broker *b, const char *device_id);
+/** broker_devices_message() - why the last look for devices failed; NULL: it did not */
+const char *broker_devices_message(const struct broker *b);
+
 #endif

@@ -27,12 +27,9 @@ struct broker {
 	void *sources[BROKER_SOURCES_MAX]; /* as source_table[] */
 	struct broker_listener *listeners;
 	struct loop_timer *deadline; /* the earliest wall deadline of a job */
-	uint64_t started_ns;
+	struct error no_devices; /* why the last probe failed; `what` is empty if it did not */
 	int result;
 };
-
-/** broker_day() - days since the epoch in local time: what budgets count by */
-uint32_t broker_day(void);
 
 /** broker_tell_job() - to the listeners */
 void broker_tell_job(struct broker *b, uint64_t id, uint32_t uid);

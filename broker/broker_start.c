@@ -144,6 +144,7 @@ static void on_devices(void *data, const struct error *err)
 	const struct device *list;
 	unsigned int n = devices_list(b->devices, &list);
 
+	b->no_devices = err ? *err : (struct error){};
 	if (err)
 		log_warning("device probe failed", LOG_STR("where", err->where),
 			    LOG_STR("why", err->what));
@@ -187,7 +188,6 @@ int broker_start(struct broker *b, struct error *err)
 
 	if (r < 0)
 		return r;
-	b->started_ns = clock_now_ns();
 	r = store_load(b->store, load_job, b, err);
 	if (r < 0)
 		return r;

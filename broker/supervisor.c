@@ -393,6 +393,24 @@ unsigned int supervisor_workers(const struct supervisor *sup, unsigned int *park
 	return all;
 }
 
+uint64_t supervisor_device_job(const struct supervisor *sup, const char *device_id)
+{
+	uint64_t job = 0;
+
+	for (unsigned int s = 0; s < sup->n_slots; s++) {
+		const struct slot *slot = &sup->slots[s];
+
+		if (strcmp(slot->device_id, device_id) != 0)
+			continue;
+		if (slot->holder && slot->holder->job)
+			return slot->holder->job->id;
+		for (unsigned int i = 0; i < RESIDENT_MAX; i++)
+			if (slot->workers[i] && slot->workers[i]->job)
+				job = slot->workers[i]->job->id;
+	}
+	return job;
+}
+
 void supervisor_progress(const struct job_rec *job, struct broker_progress *out)
 {
 	const struct worker *w = job->worker;

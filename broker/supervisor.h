@@ -36,8 +36,11 @@ void supervisor_shutdown(struct supervisor *sup, void (*done)(void *data), void 
 
 /** supervisor_pids() - of our workers; returns how many were written */
 int supervisor_pids(const struct supervisor *sup, int *pids, int max);
-/** supervisor_wants_gate() - whether a job waits or runs */
+/** supervisor_workers() - all, and those of them that are parked */
 unsigned int supervisor_workers(const struct supervisor *sup, unsigned int *parked);
+
+/** supervisor_device_job() - the job that holds this device, or is loaded on it; 0: none */
+uint64_t supervisor_device_job(const struct supervisor *sup, const char *device_id);
 
 struct broker_progress;
 void supervisor_progress(const struct job_rec *job, struct broker_progress *out);

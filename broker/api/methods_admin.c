@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "broker/api/api_internal.h"
-#include "broker/broker_internal.h"
 
 #define TIER        "user-space"
 #define SOURCES_MAX 16
@@ -28,12 +27,12 @@ void method_status(struct call *call)
 	json_t *j;
 
 	broker_counts(b, &counts);
-	j = json_pack("{s:s, s:s, s:i, s:I, s:b, s:o, s:i, s:i, s:i, s:i, s:I, s:I, s:b}",
+	j = json_pack("{s:s, s:s, s:i, s:I, s:b, s:o, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:b}",
 		      "version", IDLEBROKER_VERSION, "tier", TIER, "pid", (int)getpid(),
 		      "uptime_ns", (json_int_t)(clock_now_ns() - call->api->started_ns), "open",
 		      holds == 0, "holds", holds_json(holds), "waiting", (int)counts.waiting,
 		      "running", (int)counts.running, "parked", (int)counts.parked, "clients",
-		      (int)counts.clients, "used_today_ns",
+		      (int)counts.clients, "duty_permille", (int)broker_duty(b), "used_today_ns",
 		      (json_int_t)sched_used_today(broker_sched(b), call->peer.uid, broker_day()),
 		      "wakeups", (json_int_t)counts.wakeups, "store_ok",
 		      store_healthy(broker_store(b), &why));
@@ -44,13 +43,16 @@ void method_status(struct call *call)
 	call_reply(call, j);
 }
 
-static json_t *device_json(const struct device *d)
+static json_t *device_json(const struct broker *b, const struct device *d)
 {
+	uint64_t job = broker_device_job(b, d->id);
 	json_t *j = json_pack("{s:s, s:s, s:s, s:b, s:b}", "id", d->id, "name", d->name, "driver",
 			      d->driver, "software", d->software, "usable", d->usable);
 
 	if (j && *d->node)
 		json_object_set_new(j, "node", json_string(d->node));
+	if (j && job)
+		json_object_set_new(j, "job", json_integer((json_int_t)job));
 	if (j && d->details)
 		json_object_set(j, "details", d->details);
 	return j;
@@ -58,20 +60,22 @@ static json_t *device_json(const struct device *d)
 
 void method_devices(struct call *call)
 {
+	const struct broker *b = call->api->broker;
+	const char *failed = broker_devices_message(b);
 	const struct device *list;
 	unsigned int n = devices_list(broker_devices(call->api->broker), &list);
 	json_t *devices = json_array(), *j;
 	unsigned int usable = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
-		json_array_append_new(devices, device_json(&list[i]));
+		json_array_append_new(devices, device_json(b, &list[i]));
 		usable += list[i].usable;
 	}
 	j = json_pack("{s:o}", "devices", devices);
-	if (j && !n)
-		json_object_set_new(j, "message",
-				    json_string("no Vulkan device was found (yet): the log of "
-						"brokerd says why"));
+	if (j && failed)
+		json_object_set_new(j, "message", json_string(failed));
+	else if (j && !n)
+		json_object_set_new(j, "message", json_string("no Vulkan device was found (yet)"));
 	else if (j && !usable)
 		json_object_set_new(j, "message",
 				    json_string("no device may be used: software devices need "

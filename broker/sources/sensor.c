@@ -58,8 +58,8 @@ void sensor_status(const struct sensor *s, struct source_status *out)
 {
 	*out = (struct source_status){
 		.name = s->name,
-		.tier = s->tier,
-		.ok = s->state == GATE_SENSOR_OK,
+		.tier = s->state == GATE_SENSOR_ABSENT ? "none" : s->tier,
+		.ok = s->state == GATE_SENSOR_OK || s->state == GATE_SENSOR_ABSENT,
 	};
 	memcpy(out->detail, s->detail, sizeof(out->detail));
 }

@@ -41,8 +41,8 @@ struct source_ctx {
 
 struct source_status {
 	const char *name; /* "power" */
-	const char *tier; /* "uevent+sysfs"; "none" */
-	bool ok;
+	const char *tier; /* "uevent+sysfs"; "none": this device has no such thing */
+	bool ok; /* works, or has nothing to work on */
 	char detail[192]; /* what was found, or why it does not work and what would help */
 };
 

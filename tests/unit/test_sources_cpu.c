@@ -181,6 +181,26 @@ static void end_load(const pid_t *pids, int n)
 	}
 }
 
+/* Share of the next @ms in which some program of this machine waits for a processor. */
+static uint64_t pressure_permille(unsigned int ms)
+{
+	uint64_t us[2];
+	uint32_t avg10;
+
+	for (int i = 0; i < 2; i++) {
+		char text[256] = "";
+		FILE *file = fopen("/proc/pressure/cpu", "r");
+
+		cr_assert_not_null(file);
+		cr_assert_gt(fread(text, 1, sizeof(text) - 1, file), 0);
+		fclose(file);
+		cr_assert_eq(psi_parse(text, &us[i], &avg10), 0);
+		if (i == 0)
+			poll(NULL, 0, (int)ms);
+	}
+	return (us[1] - us[0]) / ms;
+}
+
 Test(cpu, real_pressure_fires_the_trigger_and_is_told)
 {
 	struct fixture *f = fixture_new();
@@ -200,6 +220,10 @@ Test(cpu, real_pressure_fires_the_trigger_and_is_told)
 	if (fixture_last(f, GATE_FACT_CPU)->on) {
 		fixture_free(f);
 		cr_skip_test("some program has waited for a processor all the time");
+	}
+	if (pressure_permille(200) > 250) {
+		fixture_free(f);
+		cr_skip_test("other programs keep this machine's processors too busy to tell");
 	}
 	f->config.cpu_busy_permille = 600; /* but with our load it will be */
 	start_load(pids, n); /* first: a trigger that fires for nothing rests for a while */
