@@ -177,22 +177,22 @@ static int add_conditional(scmp_filter_ctx ctx)
 					     CLONE_THREAD | CLONE_VM));
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
-				     SCMP_A2(SCMP_CMP_EQ, 0));
+				     SCMP_A2(SCMP_CMP_EQ, 0, 0));
 	if (r == 0) /* the C library's fstat() */
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
-				     SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
+				     SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH, 0));
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(newfstatat), 1,
-				     SCMP_A3(SCMP_CMP_NE, AT_EMPTY_PATH));
+				     SCMP_A3(SCMP_CMP_NE, AT_EMPTY_PATH, 0));
 	for (int i = 0; r == 0 && i < 2; i++) /* names of threads, anonymous memory's names */
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-				     SCMP_A0(SCMP_CMP_EQ, i ? PR_GET_NAME : PR_SET_NAME));
+				     SCMP_A0(SCMP_CMP_EQ, i ? PR_GET_NAME : PR_SET_NAME, 0));
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
-				     SCMP_A0(SCMP_CMP_EQ, 0x53564d41)); /* PR_SET_VMA */
+				     SCMP_A0(SCMP_CMP_EQ, 0x53564d41, 0)); /* PR_SET_VMA */
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 	return r;
 }
 
