@@ -141,7 +141,7 @@ Test(config, a_bad_file_is_refused_with_its_line_and_what_is_right)
 		struct error err = {};
 		struct config c;
 		const char *file;
-		char line[16];
+		char line[16] = "";
 		int r;
 
 		memset(&c, 0x55, sizeof(c));
@@ -150,7 +150,8 @@ Test(config, a_bad_file_is_refused_with_its_line_and_what_is_right)
 		cr_assert_eq(c.log_level, 0x55555555, "written in spite of: %s", b->text);
 		file = strstr(err.where, "broker.conf");
 		cr_assert(file, "%s: %s", b->text, err.where);
-		snprintf(line, sizeof(line), b->line ? ":%d" : "", b->line);
+		if (b->line)
+			snprintf(line, sizeof(line), ":%d", b->line);
 		cr_assert_str_eq(file + strlen("broker.conf"), line, "%s: %s: %s", b->text,
 				 err.where, err.what);
 		for (size_t w = 0; w < ARRAY_SIZE(b->words) && b->words[w]; w++)
