@@ -43,8 +43,12 @@ WARN := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstric
 OPT ?= -O2 -g
 SAN ?=
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
-HARDEN := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong
-DEFS := -D_GNU_SOURCE -DIDLEBROKER_VERSION='"$(VERSION)"' \
+# A distribution that says its own level of checks, by its flags, is heard.
+FORTIFY := $(if $(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,-U_FORTIFY_SOURCE \
+	-D_FORTIFY_SOURCE=2)
+HARDEN := $(if $(SAN),,$(FORTIFY)) -fstack-protector-strong
+# Files and times of 64 bits on machines of 32 too.
+DEFS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DIDLEBROKER_VERSION='"$(VERSION)"' \
 	-DIDLEBROKER_LIBEXECDIR='"$(libexecdir)/idlebroker"' -DIDLEBROKER_SYSCONFDIR='"$(sysconfdir)"'
 CPPFLAGS += -I. -Ikmod/uapi -I$(B)/gen $(DEFS) $(PKG_CFLAGS)
 ALL_CFLAGS = -std=gnu17 -fPIC -fvisibility=hidden $(WARN) $(OPT) $(HARDEN) $(SAN_FLAGS) $(CFLAGS)
