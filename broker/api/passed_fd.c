@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "broker/api/api_internal.h"
+#include "broker/api/file_facts.h"
 #include "libbroker/util/cleanup.h"
 #include "libbroker/util/io.h"
 #include "libbroker/util/log.h"
@@ -74,30 +75,31 @@ static int mount_check(uint64_t mount, struct error *err)
 int passed_fd_check(int fd, struct error *err)
 {
 	int flags = fcntl(fd, F_GETFL), seals;
-	struct statx st;
+	struct file_facts facts;
+	int r;
 
 	if (flags < 0 || flags & O_PATH || (flags & O_ACCMODE) == O_WRONLY)
 		return error_set(err, -EINVAL, NULL, "the descriptor is not open for reading");
 	seals = fcntl(fd, F_GET_SEALS);
 	if (seals >= 0 && (seals & SEALS_NEEDED) == SEALS_NEEDED)
 		return 0;
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
-		  STATX_TYPE | STATX_NLINK | STATX_MNT_ID, &st) < 0)
+	r = file_facts_get(fd, &facts);
+	if (r < 0)
 		return error_set(err, -EINVAL, NULL, "what it is cannot be told (%s); " REMEDY,
-				 strerror(errno));
-	if (!S_ISREG(st.stx_mode))
+				 strerror(-r));
+	if (!S_ISREG(facts.mode))
 		return error_set(err, -EINVAL, NULL, "it is not a regular file; " REMEDY);
-	if (!(st.stx_mask & STATX_MNT_ID))
+	if (!facts.has_mount)
 		return error_set(err, -EINVAL, NULL,
 				 "this kernel does not tell its mount; " REMEDY);
 	if (seals >= 0 && !(seals & F_SEAL_SEAL)) {
 		/* Files of tmpfs have seals too, but take none; a memory file has no name. */
-		if (st.stx_nlink == 0)
+		if (facts.links == 0)
 			return error_set(err, -EINVAL, NULL,
 					 "it is a memory file without the seals F_SEAL_WRITE, "
 					 "F_SEAL_SHRINK and F_SEAL_GROW; add them");
 	}
-	return mount_check(st.stx_mnt_id, err);
+	return mount_check(facts.mount, err);
 }
 
 /*
