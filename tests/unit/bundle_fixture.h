@@ -28,7 +28,7 @@ struct fixture_tar {
 static char fixture_dir[64];
 
 static const unsigned char fixture_spirv[24] = {3, 2, 0x23, 7, 0, 0, 1};
-static const char fixture_x[8] = "12345678";
+static const char fixture_x[8] = {'1', '2', '3', '4', '5', '6', '7', '8'};
 
 static const char fixture_json[] =
 	"{ \"version\": 1, \"kind\": \"vulkan\", \"name\": \"tiny\",\n"

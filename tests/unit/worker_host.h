@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -100,7 +101,7 @@ __attribute__((noreturn, unused)) static void host_child(const int *fds)
 	for (int i = 0; i < 4; i++)
 		if (dup2(fcntl(fds[i], F_DUPFD, 32), WORKER_FD_CONTROL + i) < 0)
 			_exit(126);
-	close_range(WORKER_FD_REPORT + 1, ~0u, 0);
+	syscall(SYS_close_range, WORKER_FD_REPORT + 1, ~0u, 0);
 	if (geteuid() == 0)
 		execl(path, path, "--device-uuid", uuid, "--user", "nobody", NULL);
 	else
