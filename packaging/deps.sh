@@ -6,12 +6,13 @@ set -eu
 
 debian="gcc g++ make pkg-config clang libclang-rt-dev clang-format liburing-dev libdrm-dev libnl-3-dev
 libnl-genl-3-dev libvulkan-dev mesa-vulkan-drivers zlib1g-dev libjansson-dev libinih-dev libsqlite3-dev sqlite3
-libsodium-dev libarchive-dev spirv-tools libseccomp-dev libncurses-dev libcriterion-dev glslang-tools
-libsystemd-dev dbus-daemon codespell shellcheck dataset-fashion-mnist strace mandoc python3 xz-utils tar"
+libsodium-dev libarchive-dev spirv-tools spirv-tools-dev libseccomp-dev libncurses-dev libcriterion-dev
+glslang-tools libsystemd-dev dbus-daemon codespell shellcheck dataset-fashion-mnist strace mandoc musl-tools
+python3 python3-jsonschema xz-utils tar"
 alpine="gcc g++ make pkgconf clang compiler-rt clang-extra-tools liburing-dev libdrm-dev libnl3-dev
 vulkan-loader-dev vulkan-headers mesa-vulkan-swrast zlib-dev jansson-dev inih-dev sqlite-dev sqlite libsodium-dev
 libarchive-dev spirv-tools-dev libseccomp-dev ncurses-dev criterion-dev glslang shellcheck strace
-mandoc python3 linux-headers bash coreutils"
+mandoc python3 py3-jsonschema linux-headers bash coreutils"
 
 say() {
 	printf 'deps: %s\n' "$*"
@@ -24,6 +25,10 @@ missing_debian() {
 			dpkg-query -W -f '${db:Status-Status}\n' 'libclang-rt-*-dev' 2>/dev/null |
 				grep -qx installed || apt-cache depends clang 2>/dev/null |
 				sed -n 's/.*Depends: clang-\([0-9]*\).*/libclang-rt-\1-dev/p' | head -n 1
+			;;
+		spirv-tools-dev) # part of spirv-tools up to Debian 13
+			[ -e /usr/include/spirv-tools/libspirv.h ] ||
+				! apt-cache show "$p" >/dev/null 2>&1 || echo "$p"
 			;;
 		*)
 			dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed ||
