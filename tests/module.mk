@@ -25,6 +25,15 @@ $(filter %/test_worker_run %/test_worker_resume %/test_spirv_check,$(UNIT_BIN)):
 check-unit: $(UNIT_BIN) ## the unit tests
 	@tests/run-unit.sh $(B) $(UNIT_BIN)
 
+# What needs systemd has no place where musl is.
+MUSL_CC ?= musl-gcc
+MUSL_SRC := $(filter-out broker/sources/logind.c,$(sort $(wildcard kmod/core/*.c kmod/selftest/*.c \
+	libbroker/*.c libbroker/*/*.c broker/*.c broker/*/*.c tools/*.c tests/unit/*.c)))
+.PHONY: check-musl
+check-musl: $(B)/gen/io_idlebroker.inc $(B)/gen/worker/fma_spirv.h $(B)/gen/worker/copy_spirv.h
+	@tests/check-musl.sh $(B) $(MUSL_CC) -I. -Ikmod/uapi -I$(B)/gen $(DEFS) -DWITH_LOGIND=0 -- \
+		$(MUSL_SRC)
+
 .PHONY: style
 style: ## the house rules that a machine can check
 	@tests/style.py
