@@ -64,8 +64,11 @@ int cmd_submit(struct ctl *ctl, int argc, char **argv)
 	if (optind == argc)
 		return ctl_usage(ctl, "which bundle? A directory or tar file with job.json");
 	r = ctl_connect(ctl);
-	for (int i = optind; !r && i < argc; i++)
+	for (int i = optind; !r && i < argc; i++) {
 		r = submit_one(ctl, argv[i], quiet, wait);
+		if (r && !wait && argc - optind > 1)
+			ctl_error(r, "%s was not handed in, nor what follows it", argv[i]);
+	}
 	return r;
 }
 

@@ -181,8 +181,12 @@ int bundle_open(struct bundle **out, const char *path, uint64_t limit, struct er
 	}
 	if (r >= 0)
 		r = assemble(b, parts, err);
-	if (r < 0)
+	if (r < 0) {
+		/* What is wrong with the whole has no place inside of it. */
+		if (err && !*err->where)
+			snprintf(err->where, sizeof(err->where), "%s", path);
 		return r;
+	}
 	*out = steal_ptr(b);
 	return 0;
 }
