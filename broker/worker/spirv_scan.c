@@ -249,7 +249,7 @@ static int take(struct spirv_scan *s, uint32_t op, size_t first, uint32_t len)
 int spirv_scan(struct spirv_scan *out, const uint32_t *words, size_t n_words,
 	       const struct job_kernel *kernel, struct error *err)
 {
-	size_t at = 0, first;
+	size_t at = HEADER_WORDS, first;
 	uint32_t op, len;
 
 	*out = (struct spirv_scan){.words = words, .n_words = n_words, .kernel = kernel};
