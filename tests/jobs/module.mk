@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: MIT
-# Jobs for tests, the demo and the benchmarks. tests/jobs/X/Y.comp becomes $(B)/gen/spirv/X/Y.spv;
-# a folder with a job.json becomes a bundle, $(B)/jobs/X/, with its kernels beside it.
+# Jobs for tests, the demo and the benchmarks. tests/jobs/X/Y.comp becomes $(B)/gen/spirv/X/Y.spv
+# (hostile/ has kernels that must be refused or stopped, and a .vert that is none); a folder with
+# a job.json becomes a bundle, $(B)/jobs/X/, with its kernels beside it.
 GLSLANG ?= glslangValidator
 JOB_SHADERS := $(sort $(wildcard tests/jobs/*/*.comp))
-JOB_SPIRV := $(patsubst tests/jobs/%.comp,$(B)/gen/spirv/%.spv,$(JOB_SHADERS))
+JOB_SPIRV := $(patsubst tests/jobs/%.comp,$(B)/gen/spirv/%.spv,$(JOB_SHADERS)) \
+	$(B)/gen/spirv/hostile/vertex.spv
 JOB_BUNDLES := $(patsubst tests/jobs/%/job.json,$(B)/jobs/%/job.json,\
 	$(sort $(wildcard tests/jobs/*/job.json)))
 
+define compile_shader
+@mkdir -p $(@D)
+$(call say,GLSL)$(GLSLANG) --quiet --target-env vulkan1.1 -o $@ $< >$@.log || \
+	{ cat $@.log; exit 1; }
+endef
 $(B)/gen/spirv/%.spv: tests/jobs/%.comp $(wildcard tests/jobs/*/*.h)
-	@mkdir -p $(@D)
-	$(call say,GLSL)$(GLSLANG) --quiet --target-env vulkan1.1 -o $@ $< >$@.log || \
-		{ cat $@.log; exit 1; }
+	$(compile_shader)
+$(B)/gen/spirv/%.spv: tests/jobs/%.vert
+	$(compile_shader)
 
 $(B)/jobs/%/job.json: tests/jobs/%/job.json $(JOB_SPIRV)
 	@mkdir -p $(@D)
