@@ -3,8 +3,8 @@
  * brokerd as one object: what ties the parts together, and the calls that the API makes of it.
  *
  * Flow of a job: api parses a submission -> store makes it durable -> broker_accepted() -> sched.
- * When the gate opens, supervisor.c picks a job for each device, starts a worker, hands it the job, and
- * keeps the grant page. All of it on the loop's thread; nothing here blocks.
+ * When the gate opens, supervisor.c picks a job for each device, starts a worker, hands it the
+ * job, and keeps the grant page. All of it on the loop's thread; nothing here blocks.
  */
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
@@ -44,7 +44,7 @@ enum broker_event_kind {
 };
 struct broker_event {
 	enum broker_event_kind kind;
-	uint64_t job; /* JOB: something of it changed: state, phase, or progress (at most 4 a second) */
+	uint64_t job; /* JOB: its state, phase or progress changed (at most 4 times a second) */
 	uint32_t uid; /* JOB: whose */
 };
 struct broker_listener {

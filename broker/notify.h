@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The service manager's notification protocol, spoken plainly: a datagram of VARIABLE=value lines to
- * $NOTIFY_SOCKET. Without the variable nothing is sent. See sd_notify(3), "Standalone
+ * The service manager's notification protocol, spoken plainly: a datagram of VARIABLE=value lines
+ * to $NOTIFY_SOCKET. Without the variable nothing is sent. See sd_notify(3), "Standalone
  * implementations".
  */
 #ifndef BROKER_NOTIFY_H

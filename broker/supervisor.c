@@ -2,8 +2,8 @@
 /*
  * Slots and turns; see supervisor.h.
  *
- * The scheduler holds every job that could use a device now: waiting ones, and loaded ones whether they
- * hold the turn or not. A job leaves it while its worker starts, while it backs off after a
+ * The scheduler holds every job that could use a device now: waiting ones, and loaded ones whether
+ * they hold the turn or not. A job leaves it while its worker starts, while it backs off after a
  * crash, and when it ends.
  */
 #include "broker/supervisor_internal.h"

@@ -2,9 +2,9 @@
 /*
  * Workers and turns: which job has which device now.
  *
- * A slot is one device. Up to RESIDENT_MAX workers live on it, each with its job loaded; one of them
- * holds the turn and submits slices. While jobs compete, a timer ends the turn and asks the scheduler
- * again; while one job is alone it runs with no timer but a slow tick for its accounts.
+ * A slot is one device. Up to RESIDENT_MAX workers live on it, each with its job loaded; one of
+ * them holds the turn and submits slices. While jobs compete, a timer ends the turn and asks the
+ * scheduler again; while one job is alone it runs with no timer but a slow tick for its accounts.
  *
  * When the gate closes, workers see it in the gate page without us; the supervisor withdraws the
  * grants and walks the ladder: SIGSTOP at the grace for those who have not parked, SIGKILL at the

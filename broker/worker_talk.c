@@ -2,10 +2,11 @@
 /*
  * The conversation with a worker, from its start to its end; see libbroker/proto/worker_proto.h.
  *
- * Whatever ends a worker, the job's fate is decided in one place, worker_ended(): DONE and FAILED were said
- * by a message before; everything else puts the job back into the queue, from its last checkpoint.
- * Calls into the store come back later, so they carry a job's id, never a pointer to a worker that may
- * be gone by then; the one exception, opening the run, keeps its worker alive until it has come back.
+ * Whatever ends a worker, the job's fate is decided in one place, worker_ended(): DONE and FAILED
+ * were said by a message before; everything else puts the job back into the queue, from its last
+ * checkpoint. Calls into the store come back later, so they carry a job's id, never a pointer to a
+ * worker that may be gone by then; the one exception, opening the run, keeps its worker alive
+ * until it has come back.
  */
 #include "broker/supervisor_internal.h"
 
@@ -216,7 +217,7 @@ static void want_checkpoint(struct worker *w)
 	worker_proc_send(w->proc, WORKER_MSG_CHECKPOINT_FILE, 0, &fd, 1);
 }
 
-/* The worker's count of its dispatches is shown, so it is kept between what is known and the total. */
+/* The count of dispatches is shown: it is kept between what is known and the total. */
 static void take_progress(struct worker *w, const struct worker_msg *msg)
 {
 	struct job_rec *job = w->job;

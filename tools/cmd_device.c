@@ -72,8 +72,11 @@ static void put_check(const json_t *check)
 	const char *tier = print_text(check, "tier");
 	bool ok = json_is_true(json_object_get(check, "ok"));
 
-	print_line(!ok ? "NO" : strcmp(tier, "none") ? "ok" : "--", "%s%s%s%s", print_text(check, "name"), tier[0] ? " (" : "",
-		   tier, tier[0] ? ")" : "");
+	print_line(!ok                    ? "NO"
+		   : strcmp(tier, "none") ? "ok"
+					  : "--",
+		   "%s%s%s%s", print_text(check, "name"), tier[0] ? " (" : "", tier,
+		   tier[0] ? ")" : "");
 	if (print_text(check, "detail")[0])
 		print_line("", "%s", print_text(check, "detail"));
 }

@@ -17,12 +17,12 @@
 
 #include <stdint.h>
 
-#define GRANT_MAGIC 0x6772616eu
-#define REPORT_MAGIC 0x7265706fu
-#define GRANT_VERSION 1u
-#define GRANT_PAGE_SIZE 4096u
+#define GRANT_MAGIC        0x6772616eu
+#define REPORT_MAGIC       0x7265706fu
+#define GRANT_VERSION      1u
+#define GRANT_PAGE_SIZE    4096u
 #define GRANT_EXPIRY_NEVER UINT64_MAX
-#define REPORT_BUCKETS 64u /* slice time / quantum, in steps of 1/8; the last takes the rest */
+#define REPORT_BUCKETS     64u /* slice time / quantum, in steps of 1/8; the last takes the rest */
 
 enum grant_state {
 	GRANT_PARK = 0, /* no new slice; say MSG_PARKED when the device is free of you; wait */
@@ -75,7 +75,7 @@ struct report_page {
 _Static_assert(sizeof(struct grant_page) <= GRANT_PAGE_SIZE, "one page");
 _Static_assert(sizeof(struct report_page) <= GRANT_PAGE_SIZE, "one page");
 
-#define page_load(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define page_load(p)     __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define page_store(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
 
 #endif

@@ -27,10 +27,10 @@
 #include <stdint.h>
 
 #define WORKER_FD_CONTROL 3
-#define WORKER_FD_GATE 4
-#define WORKER_FD_GRANT 5
-#define WORKER_FD_REPORT 6
-#define WORKER_TEXT_MAX 384
+#define WORKER_FD_GATE    4
+#define WORKER_FD_GRANT   5
+#define WORKER_FD_REPORT  6
+#define WORKER_TEXT_MAX   384
 
 enum worker_msg_type {
 	/* from the worker */
