@@ -163,6 +163,7 @@ Test(slice, small_dispatches_are_packed_with_barriers)
 	cr_assert_gt(r.slice.n, 10);
 	for (uint32_t i = 0; i < r.slice.n; i++)
 		cr_assert(r.slice.part[i].barrier);
+	job_free(r.job);
 	rig_start(&r, many_small);
 	for (int n = 0; n < 60; n++)
 		step(&r, &models[1]);
