@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The checks of a stranger's SPIR-V, the validator of SPIRV-Tools included. Checked besides crashes:
- * a module that is taken has a workgroup within the limits and no more push constants than are pushed.
+ * The checks of a stranger's SPIR-V, the validator of SPIRV-Tools included. Checked besides
+ * crashes: a module that is taken has a workgroup within the limits and no more push constants
+ * than are pushed.
  */
 #include <stdint.h>
 #include <stdlib.h>
