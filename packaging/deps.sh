@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: MIT
 # Install what building and testing need. As root (or with a working sudo) it installs; else it
 # prints the one command to run and fails. Does nothing when all is there.
+#
+# `deps.sh bench` adds what benchmarks compare with, and never fails for the lack of it. Its package
+# starts a service, so where a service manager runs it is left to the owner.
 set -eu
 
 debian="gcc g++ make pkg-config clang libclang-rt-dev clang-format liburing-dev libdrm-dev libnl-3-dev
@@ -13,6 +16,7 @@ alpine="gcc g++ make pkgconf clang compiler-rt clang-extra-tools liburing-dev li
 vulkan-loader-dev vulkan-headers mesa-vulkan-swrast zlib-dev jansson-dev inih-dev sqlite-dev sqlite libsodium-dev
 libarchive-dev spirv-tools-dev libseccomp-dev ncurses-dev criterion-dev glslang shellcheck strace
 mandoc python3 py3-jsonschema linux-headers bash coreutils"
+bench="boinc-client"
 
 say() {
 	printf 'deps: %s\n' "$*"
@@ -38,6 +42,20 @@ missing_debian() {
 	done
 }
 
+install_bench() {
+	if command -v boinc >/dev/null; then
+		return
+	fi
+	if [ "$(id -u)" = 0 ] && [ ! -d /run/systemd/system ] && command -v apt-get >/dev/null; then
+		say "installing: $bench"
+		if DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+			"$bench" >/dev/null 2>&1; then
+			return
+		fi
+	fi
+	say "not here: $bench, with which make bench compares"
+}
+
 as_root=
 if [ "$(id -u)" != 0 ]; then
 	as_root="sudo"
@@ -52,6 +70,10 @@ install_or_tell() {
 	say "installing: $want"
 	$as_root "$@"
 }
+
+if [ "${1:-}" = bench ]; then
+	install_bench
+fi
 
 if command -v apt-get >/dev/null; then
 	want=$(missing_debian | tr '\n' ' ')

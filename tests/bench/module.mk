@@ -11,3 +11,11 @@ $(BENCH_BIN): $(B)/bench/%: $(B)/tests/bench/%.o $(TEST_LIBS)
 
 .PHONY: bench-programs
 bench-programs: $(BENCH_BIN) ## build the benchmarks into build/bench/
+
+# BENCH='stops wakeups' for some of them; tests/bench/bench.py has their names.
+BENCH ?=
+.PHONY: bench
+bench: ## measure, and tell what misses its target (BENCH=name for one)
+	@packaging/deps.sh bench
+	@$(MAKE) --no-print-directory -j$$(nproc) all job-bundles bench-programs
+	@B=$(B) tests/bench/bench.py $(BENCH)
