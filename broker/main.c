@@ -19,6 +19,7 @@
 
 #include "broker/broker_internal.h"
 #include "broker/notify.h"
+#include "broker/urgency.h"
 #include "libbroker/util/cleanup.h"
 #include "libbroker/util/log.h"
 
@@ -177,6 +178,11 @@ static int run(struct broker *b)
 	log_info("ready", LOG_STR("version", IDLEBROKER_VERSION),
 		 LOG_STR("socket", b->config.socket), LOG_UINT("jobs", b->jobs.count));
 	notify_send("READY=1");
+	r = urgency_raise();
+	if (r < 0)
+		log_info("on a busy processor the device is given back later",
+			 LOG_STR("why", "real-time priority is refused"),
+			 LOG_STR("error", strerror(-r)));
 	r = loop_run(b->loop);
 	if (r < 0)
 		log_error("the loop failed", LOG_STR("why", strerror(-r)));

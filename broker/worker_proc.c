@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "broker/urgency.h"
 #include "libbroker/util/cleanup.h"
 #include "libbroker/util/io.h"
 
@@ -86,6 +87,7 @@ __attribute__((noreturn)) static void child_run(const struct child *c)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	setpgid(0, 0);
+	urgency_forget();
 	execve(c->argv[0], (char *const *)c->argv, c->envp);
 	_exit(127);
 }

@@ -29,7 +29,7 @@ def undisturbed(pid):
     A software device computes on the processor, with the priority of idle time: any other program
     would be measured too. A GPU's work does not wait for compilers. So that its stand-in's does not
     either, it is one thread (LP_NUM_THREADS=1), and the worker's threads go before all others.
-    The daemon keeps its priority.
+    The daemon keeps the priority that it gave itself.
     """
     if (os.cpu_count() or 1) > 1:
         for task in map(int, os.listdir(f"/proc/{pid}/task")):
