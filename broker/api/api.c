@@ -225,7 +225,8 @@ static int make_folder(const char *path, struct error *err)
 	if (!slash || slash == folder)
 		return 0;
 	*slash = '\0';
-	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+	/* brokerd's umask would keep everybody but root from the socket. */
+	if ((mkdir(folder, 0755) < 0 || chmod(folder, 0755) < 0) && errno != EEXIST)
 		return error_set(err, -errno, folder, "cannot make this folder for the socket: %s",
 				 strerror(errno));
 	return 0;
