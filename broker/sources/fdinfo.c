@@ -189,5 +189,5 @@ uint32_t fdinfo_busy(const struct fdinfo_engine *before, const struct fdinfo_eng
 	of *= now->capacity;
 	if (used >= of)
 		return 1000;
-	return (uint32_t)((__uint128_t)used * 1000 / of);
+	return (uint32_t)(of > UINT64_MAX / 1000 ? used / (of / 1000) : used * 1000 / of);
 }
