@@ -53,7 +53,7 @@ class JobLife(unittest.TestCase):
             wait_for("some progress", lambda: b.job(job)["dispatches_done"] > 3)
             b.run("pause")
             wait_for("the eviction", lambda: b.job(job)["phase"] == "waiting")
-            self.assertTrue(b.job(job)["checkpoint"])
+            wait_for("its checkpoint to be kept", lambda: b.job(job)["checkpoint"])
             self.assertEqual(b.worker_pids(), [])
             self.assertGreater(b.job(job)["dispatches_done"], 3)
             b.run("resume")
