@@ -36,6 +36,13 @@ sysconfdir ?= /etc
 PKGS := liburing libdrm libnl-3.0 libnl-genl-3.0 jansson inih sqlite3 libsodium libarchive \
 	libseccomp vulkan
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
+# What does its own set-up, or compiles nothing, is not troubled with it.
+ifneq ($(filter-out deps check demo bench style clean help,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(shell $(PKG_CONFIG) --exists $(PKGS) 2>/dev/null || echo missing),)
+$(warning $(PKG_CONFIG): $(shell for p in $(PKGS); do $(PKG_CONFIG) --exists $$p 2>/dev/null || \
+	echo $$p; done) not found; `make deps` installs what is missing)
+endif
+endif
 pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 WARN := -Wall -Wextra -Werror -Wno-unused-parameter -Wmissing-prototypes -Wstrict-prototypes \
