@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "libbroker/util/cleanup.h"
 #include "libbroker/util/log.h"
@@ -51,8 +52,9 @@ void worker_grant(struct worker *w, enum grant_state state)
 	page_store(&page->first_slice_limit_ns, c->first_slice_limit_ns);
 	page_store(&page->checkpoint_every_ns, c->checkpoint_every_ns);
 	page_store(&page->duty_permille, w->sup->duty_permille);
-	page_store(&page->serial, page->serial + 1);
+	/* A worker reads them the other way round: it never answers a grant that it has not seen. */
 	page_store(&page->state, state);
+	page_store(&page->serial, page->serial + 1);
 	worker_proc_send(w->proc, WORKER_MSG_WAKE, 0, NULL, 0);
 }
 
@@ -201,8 +203,12 @@ static bool slot_look(struct slot *slot, struct job_rec **aside, unsigned int *n
 	struct worker *w;
 	uint64_t id;
 
-	if (sched_pick(b->sched, broker_day(), &id) != 1)
+	if (sched_pick(b->sched, broker_day(), &id) != 1) {
+		/* The holder's tenant has used up its day: it may not go on. */
+		if (slot->holder && slot->holder->phase == WORKER_RUNNING)
+			ladder_evict(slot->holder);
 		return false;
+	}
 	job = jobs_find(&b->jobs, id);
 	if (!job) {
 		sched_remove(b->sched, id);
@@ -246,6 +252,29 @@ static void slot_schedule(struct slot *slot)
 		broker_enqueue(slot->sup->broker, aside[i]);
 }
 
+static uint64_t next_day_ns(void)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	localtime_r(&now, &tm);
+	tm.tm_mday++;
+	tm.tm_hour = 0;
+	tm.tm_min = 0;
+	tm.tm_sec = 0;
+	tm.tm_isdst = -1;
+	return clock_now_ns() + (uint64_t)(mktime(&tm) - now) * NS_PER_S;
+}
+
+/* Jobs wait and none may run: their budgets begin anew with the day. */
+static bool waits_for_day(const struct supervisor *sup)
+{
+	uint64_t id;
+
+	return sched_count(sup->broker->sched) &&
+	       sched_pick(sup->broker->sched, broker_day(), &id) != 1;
+}
+
 void supervisor_schedule(struct supervisor *sup)
 {
 	bool competing = false;
@@ -257,6 +286,7 @@ void supervisor_schedule(struct supervisor *sup)
 		slot_schedule(&sup->slots[s]);
 	for (unsigned int s = 0; s < sup->n_slots; s++)
 		competing |= sup->slots[s].holder && sched_count(sup->broker->sched) > sup->n_slots;
+	loop_timer_at(sup->day, waits_for_day(sup) ? next_day_ns() : UINT64_MAX);
 	loop_timer_at(sup->turn,
 		      competing ? clock_now_ns() + sup->broker->config.turn_ns : UINT64_MAX);
 }
@@ -334,6 +364,7 @@ void supervisor_gate_changed(struct supervisor *sup, bool open)
 	sup->open = open;
 	if (!open) {
 		loop_timer_at(sup->turn, UINT64_MAX);
+		loop_timer_at(sup->day, UINT64_MAX);
 		ladder_closed(sup);
 		return;
 	}
@@ -446,6 +477,8 @@ int supervisor_new(struct supervisor **out, struct broker *broker)
 	if (r == 0)
 		r = loop_timer_new(broker->loop, on_retry, sup, &sup->retry);
 	if (r == 0)
+		r = loop_timer_new(broker->loop, on_turn, sup, &sup->day);
+	if (r == 0)
 		r = loop_timer_new(broker->loop, ladder_run, sup, &sup->ladder);
 	if (r < 0) {
 		supervisor_free(sup);
@@ -463,6 +496,7 @@ void supervisor_free(struct supervisor *sup)
 	loop_timer_free(sup->turn);
 	loop_timer_free(sup->tick);
 	loop_timer_free(sup->retry);
+	loop_timer_free(sup->day);
 	loop_timer_free(sup->ladder);
 	free(sup);
 }

@@ -57,7 +57,7 @@ struct supervisor {
 	struct broker *broker;
 	struct slot slots[DEVICES_MAX];
 	unsigned int n_slots;
-	struct loop_timer *turn, *tick, *ladder, *retry;
+	struct loop_timer *turn, *tick, *ladder, *retry, *day;
 	bool open, shutting_down, kicked;
 	uint32_t duty_permille;
 	uint64_t closed_ns;

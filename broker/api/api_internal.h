@@ -45,6 +45,7 @@ enum api_right {
 };
 
 struct api_peer {
+	pid_t pid; /* when it connected; may be gone */
 	uid_t uid;
 	enum api_right right;
 };
@@ -169,10 +170,11 @@ int peer_identify(int fd, const struct api_groups *groups, struct api_peer *out)
 /* passed_fd.c */
 /**
  * passed_fd_check() - is it safe to read from without ever waiting for a stranger?
+ * @peer: who passed it, whose mounts are looked at too; 0: nobody
  * Return: 0 for a sealed memory file or a readable regular file of a local file system;
  * -EINVAL with words. Makes no call that a file system in user space could hold up.
  */
-int passed_fd_check(int fd, struct error *err);
+int passed_fd_check(int fd, pid_t peer, struct error *err);
 /** passed_fd_close() - any of a stranger's; one that fails the check, off the loop's thread */
 void passed_fd_close(int fd);
 

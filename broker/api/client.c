@@ -119,7 +119,7 @@ static int keep_fd(struct client *c, int fd)
 {
 	struct error err = {};
 
-	if (passed_fd_check(fd, &err) < 0) {
+	if (passed_fd_check(fd, c->peer.pid, &err) < 0) {
 		passed_fd_close(fd);
 		free(c->refused_why);
 		c->refused_why = strdup(err.what);

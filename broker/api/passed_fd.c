@@ -5,8 +5,10 @@
  * A file of a file system that lives in somebody's program (FUSE) or behind a network can hold
  * up whoever reads, asks about or even closes it. So the kind of a file is found by calls
  * that ask nobody: seals are a property of memory files alone, and statx() without sync gives
- * the mount, whose type stands in our mountinfo. A mount of another namespace is not in there
- * and counts as unknown. What is not known to be local is closed by a thread of its own.
+ * the mount, whose type stands in our mountinfo or, where a service manager gave us a namespace
+ * of our own, in the client's. Whose it stands in matters not: the descriptor keeps its mount
+ * alive, and no two live mounts of a system have the same number. What is not known to be local is
+ * closed by a thread of its own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,15 +47,17 @@ static bool type_is_local(const char *type, size_t len)
 	return false;
 }
 
-/* A line: "36 35 98:0 /root /mount options [optional]... - type source options" */
-static int mount_check(uint64_t mount, struct error *err)
+/*
+ * A line: "36 35 98:0 /root /mount options [optional]... - type source options"
+ * Return: 0 local, -EINVAL another kind, -ENOENT not in there.
+ */
+static int mount_look(const char *mountinfo, uint64_t mount, struct error *err)
 {
 	_cleanup_free_ char *text = NULL;
 	char *line, *rest = NULL;
 
-	if (io_read_file(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text) < 0)
-		return error_set(err, -EINVAL, NULL,
-				 "the file systems of this machine cannot be told apart; " REMEDY);
+	if (io_read_file(AT_FDCWD, mountinfo, MOUNTINFO_MAX, &text) < 0)
+		return -ENOENT;
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		const char *type = strstr(line, " - ");
 		size_t len;
@@ -69,10 +73,24 @@ static int mount_check(uint64_t mount, struct error *err)
 				 "waiting; " REMEDY,
 				 len < 32 ? (int)len : 32, type);
 	}
-	return error_set(err, -EINVAL, NULL, "the file is not on a mount of this system; " REMEDY);
+	return -ENOENT;
 }
 
-int passed_fd_check(int fd, struct error *err)
+static int mount_check(uint64_t mount, pid_t peer, struct error *err)
+{
+	char path[64];
+	int r = mount_look("/proc/self/mountinfo", mount, err);
+
+	if (r == -ENOENT && peer > 0) {
+		snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)peer);
+		r = mount_look(path, mount, err);
+	}
+	if (r != -ENOENT)
+		return r;
+	return error_set(err, -EINVAL, NULL, "the mount of the file is not known here; " REMEDY);
+}
+
+int passed_fd_check(int fd, pid_t peer, struct error *err)
 {
 	int flags = fcntl(fd, F_GETFL), seals;
 	struct file_facts facts;
@@ -99,7 +117,7 @@ int passed_fd_check(int fd, struct error *err)
 					 "it is a memory file without the seals F_SEAL_WRITE, "
 					 "F_SEAL_SHRINK and F_SEAL_GROW; add them");
 	}
-	return mount_check(facts.mount, err);
+	return mount_check(facts.mount, peer, err);
 }
 
 /*
@@ -161,7 +179,7 @@ static void discard(int fd)
 
 void passed_fd_close(int fd)
 {
-	if (passed_fd_check(fd, NULL) == 0)
+	if (passed_fd_check(fd, 0, NULL) == 0)
 		close(fd);
 	else
 		discard(fd);

@@ -70,7 +70,7 @@ int peer_identify(int fd, const struct api_groups *groups, struct api_peer *out)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return -errno;
-	*out = (struct api_peer){.uid = cred.uid, .right = API_RIGHT_LOOK};
+	*out = (struct api_peer){.pid = cred.pid, .uid = cred.uid, .right = API_RIGHT_LOOK};
 	if (cred.uid == 0 || cred.uid == geteuid()) {
 		out->right = API_RIGHT_ADMIN;
 		return 0;
