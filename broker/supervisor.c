@@ -52,7 +52,7 @@ void worker_grant(struct worker *w, enum grant_state state)
 	page_store(&page->first_slice_limit_ns, c->first_slice_limit_ns);
 	page_store(&page->checkpoint_every_ns, c->checkpoint_every_ns);
 	page_store(&page->duty_permille, w->sup->duty_permille);
-	/* A worker reads them the other way round: it never answers a grant that it has not seen. */
+	/* A worker reads them the other way round, so it answers no grant that it has not seen. */
 	page_store(&page->state, state);
 	page_store(&page->serial, page->serial + 1);
 	worker_proc_send(w->proc, WORKER_MSG_WAKE, 0, NULL, 0);

@@ -3,10 +3,14 @@
  * Processor: do the owner's programs wait for it?
  *
  * A pressure trigger (PSI) wakes us when some task waited longer than the configured share of a
- * second. That may have been our own jobs, so two looks a second apart follow, from which the
- * waiting of our workers' threads is taken off (psi.h). If others waited, the fact is on; if
- * not, the trigger rests for a while, since jobs that fill the processor would fire it on and on.
- * While the fact is on a look every 5 s finds out when it is over (below half the share).
+ * second. That may have been our own jobs, so two looks follow, from which the waiting of our
+ * workers' threads is taken off (psi.h). If others waited, the fact is on; if not, the trigger
+ * rests for a while, since jobs that fill the processor would fire it on and on. While the fact is
+ * on a look every 5 s finds out when it is over (below half the share).
+ *
+ * The kernel brings the total in the pressure file up to date every two seconds (PSI_FREQ in
+ * kernel/sched/psi.c), and not when it is read: two looks that are closer see no growth or too
+ * much.
  *
  * The trigger exists only while the gate is open: in the kernel, too, it costs wake-ups. Where
  * none can be set, a look every 5 s stands in for it.
@@ -22,7 +26,7 @@
 #include "broker/sources/sensor.h"
 #include "libbroker/util/cleanup.h"
 
-#define CPU_CONFIRM_NS  (1 * NS_PER_S)
+#define CPU_CONFIRM_NS  (2100 * NS_PER_MS) /* the kernel's period and a little */
 #define CPU_REST_NS     (4 * NS_PER_S)
 #define CPU_LOOK_NS     (5 * NS_PER_S)
 #define CPU_WORKERS_MAX 64
