@@ -7,25 +7,29 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/worker/spirv_writes.h"
 #include "broker/worker/task.h"
 #include "libbroker/util/cleanup.h"
 
 DEFINE_CLEANUP(struct job, job, job_free)
 DEFINE_CLEANUP(json_t, json, json_decref)
 
-static int check_kernel(const struct job_kernel *k, int fd, struct error *err)
+static int check_kernel(const struct job *job, uint32_t i, int first_blob, struct error *err)
 {
+	const struct job_kernel *k = &job->kernels[i];
 	size_t n_words;
-	_cleanup_free_ uint32_t *words = task_read_words(fd, &n_words, err);
+	_cleanup_free_ uint32_t *words = task_read_words(first_blob + k->blob, &n_words, err);
 	struct spirv_limits limits;
 	struct spirv_info info;
+	int r;
 
 	if (!words) {
 		snprintf(err->where, sizeof(err->where), "kernel %s", k->name);
 		return -EINVAL;
 	}
 	spirv_limits_any(&limits);
-	return spirv_check(words, n_words, k, &limits, &info, err);
+	r = spirv_check(words, n_words, k, &limits, &info, err);
+	return r < 0 ? r : spirv_check_inputs(job, i, info.writes, err);
 }
 
 static int check_buffer(const struct job_buffer *b, int fd, struct error *err)
@@ -52,7 +56,7 @@ int check_job(int json_fd, int first_blob, struct error *err)
 		if (job->buffers[i].blob >= 0)
 			r = check_buffer(&job->buffers[i], first_blob + job->buffers[i].blob, err);
 	for (uint32_t i = 0; r == 0 && i < job->n_kernels; i++)
-		r = check_kernel(&job->kernels[i], first_blob + job->kernels[i].blob, err);
+		r = check_kernel(job, i, first_blob, err);
 	return r;
 }
 

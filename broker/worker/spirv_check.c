@@ -8,6 +8,7 @@
 #include <spirv-tools/libspirv.h>
 
 #include "broker/worker/spirv_scan.h"
+#include "broker/worker/spirv_writes.h"
 #include "libbroker/util/cleanup.h"
 
 #define MODEL_GLCOMPUTE   5
@@ -292,6 +293,8 @@ static int check_scan(const struct spirv_scan *s, const struct spirv_limits *lim
 		r = check_local_size(s, limits, info, err);
 	if (r == 0)
 		r = check_variables(s, limits, info, err);
+	if (r == 0)
+		r = spirv_writes(s, &info->writes);
 	info->reads_num_workgroups = s->reads_num_workgroups;
 	return r;
 }

@@ -9,7 +9,8 @@
  *   - resources are storage buffers of descriptor set 0, single ones, each bound in job.json;
  *   - the push-constant block is no larger than what the job pushes, and made of plain words;
  *   - the workgroup's size and its shared memory lie within the device's limits;
- * and whether the kernel reads NumWorkgroups, so that it must not be cut.
+ * and whether the kernel reads NumWorkgroups, so that it must not be cut, and which bindings it may
+ * write (spirv_writes.h).
  *
  * The second pass trusts the validator for the shape of instructions, but not for memory safety:
  * every index is checked again, so that a fault in the validator is no fault here.
@@ -47,6 +48,7 @@ struct spirv_info {
 	bool reads_num_workgroups;
 	uint32_t local_size[3];
 	uint32_t push_bytes;
+	uint64_t writes; /* bit n: it may write binding n */
 };
 
 /** spirv_limits_any() - limits that some device meets: for checking without a device */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/worker/spirv_writes.h"
 #include "broker/worker/watchdog.h"
 #include "libbroker/util/cleanup.h"
 
@@ -76,6 +77,8 @@ static int load_kernel(struct task *t, uint32_t i, const struct vk_device *dev, 
 		return -EINVAL;
 	}
 	r = spirv_check(words, n_words, k, &dev->caps.spirv, &info, err);
+	if (r == 0)
+		r = spirv_check_inputs(t->job, i, info.writes, err);
 	if (r < 0)
 		return r;
 	t->sizes[i].whole = info.reads_num_workgroups;

@@ -108,10 +108,15 @@ Test(spirv_check, what_it_tells_of_a_kernel)
 	cr_assert(!info.reads_num_workgroups);
 	cr_assert_eq(info.local_size[0], 64);
 	cr_assert_eq(info.push_bytes, 12);
+	cr_assert_eq(info.writes, 1);
 	load(&m, "sum");
 	spirv_limits_any(&limits);
 	cr_assert_eq(spirv_check(m.words, m.n, &kernel, &limits, &info, NULL), 0);
 	cr_assert_eq(info.local_size[0], 96);
+	cr_assert_eq(info.writes, 2, "binding 0 is only read");
+	load(&m, "boxes");
+	cr_assert_eq(check_mix(&m, &info, NULL), 0);
+	cr_assert_eq(info.writes, 1, "an atomic operation writes");
 	load(&m, "whole");
 	cr_assert_eq(check_mix(&m, &info, NULL), 0);
 	cr_assert(info.reads_num_workgroups);

@@ -47,3 +47,32 @@ Test(worker_check, it_tells_what_is_wrong_and_where)
 	cr_assert_neq(check("{", "mix", text, sizeof(text)), 0);
 	cr_assert(strstr(text, "\"ok\":false") || strstr(text, "\"ok\": false"), "%s", text);
 }
+
+/* A kernel that writes what a checkpoint leaves out: at its own binding, and at a dispatch's. */
+#define INPUTS(kernel, bind)                                                      \
+	"{\"version\": 1, \"kind\": \"vulkan\", \"name\": \"in\", \"buffers\": {" \
+	" \"given\": {\"size\": 16384, \"blob\": \"x\", \"use\": \"input\"},"     \
+	" \"made\": {\"size\": 16384, \"use\": \"output\"}}," kernel bind "}], "  \
+	"\"outputs\": [\"made\"]}"
+#define SUM(from, to)                                                             \
+	"\"kernels\": {\"one\": {\"spirv\": \"x\", \"bindings\": {\"0\": \"" from \
+	"\", \"1\": \"" to "\"}}}, \"program\": [{\"dispatch\": \"one\", \"groups\": [1]"
+
+Test(worker_check, a_kernel_may_not_write_an_input)
+{
+	char text[2048];
+
+	cr_assert_eq(check(INPUTS(SUM("given", "made"), ""), "sum", text, sizeof(text)), 0, "%s",
+		     text);
+	cr_assert_neq(check(INPUTS(SUM("made", "given"), ""), "sum", text, sizeof(text)), 0);
+	cr_assert(strstr(text, "kernel one") && strstr(text, "binding 1") &&
+			  strstr(text, "buffer given") && strstr(text, "declare it readonly"),
+		  "%s", text);
+	cr_assert_neq(check(INPUTS(SUM("given", "made"), ", \"bind\": {\"1\": \"given\"}"), "sum",
+			    text, sizeof(text)),
+		      0);
+	cr_assert(strstr(text, "buffer given that a dispatch binds"), "%s", text);
+	cr_assert_eq(check(INPUTS(SUM("made", "made"), ", \"bind\": {\"0\": \"given\"}"), "sum",
+			   text, sizeof(text)),
+		     0, "%s", text);
+}
