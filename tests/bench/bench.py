@@ -52,6 +52,9 @@ BENCHMARKS = {
     "wakeups": measure_wakeups,
 }
 
+# They look into the pages of a worker, which has given up all rights, and set priorities.
+NEED_ROOT = ("slices", "stops")
+
 
 def main():
     names = sys.argv[1:] or list(BENCHMARKS)
@@ -63,6 +66,9 @@ def main():
     figures = Figures()
     os.environ.setdefault("LP_NUM_THREADS", "1")  # see slices.undisturbed()
     for name in names:
+        if name in NEED_ROOT and os.geteuid():
+            print(f"{name}: left out; it needs root", flush=True)
+            continue
         BENCHMARKS[name](figures)
         figures.write(os.path.join(BUILD, "bench.json"))
     met = sum(1 for key in figures.values if key in TARGETS) - len(figures.missed)
