@@ -5,7 +5,9 @@
  * its refusal; it is passed then.
  *
  * The broker reads passed files on its own time, so one that lies on a network or FUSE file
- * system (whose server could stall every reader) is copied to sealed memory first.
+ * system (whose server could stall every reader) is copied to sealed memory first. So are all when
+ * it refuses one: a file on a mount of ours may be none of its own, if it runs in a mount namespace
+ * (as a service with ProtectSystem= does) or we do.
  */
 #include <errno.h>
 #include <linux/magic.h>
@@ -21,6 +23,7 @@
 
 struct submission {
 	const struct bundle *bundle;
+	bool copy_all;
 	bool missing[VARLINK_FDS_MAX];
 	int copies[VARLINK_FDS_MAX]; /* sealed memory files, -1 where the blob's own will do */
 };
@@ -129,7 +132,7 @@ static int blob_fd(struct idlebroker *c, struct submission *s, uint32_t i)
 
 	if (s->copies[i] >= 0)
 		return s->copies[i];
-	if (!is_remote(from))
+	if (!s->copy_all && !is_remote(from))
 		return from;
 	s->copies[i] = copy_sealed(from);
 	if (s->copies[i] < 0)
@@ -162,6 +165,15 @@ static int send_submit(struct idlebroker *c, struct submission *s)
 			   fds, n);
 }
 
+static bool files_were_refused(const struct idlebroker *c)
+{
+	const char *parameter =
+		json_string_value(json_object_get(c->error_parameters, "parameter"));
+
+	return !strcmp(c->error_name, "org.varlink.service.InvalidParameter") && parameter &&
+	       !strcmp(parameter, "blobs");
+}
+
 static int submit_tries(struct idlebroker *c, struct submission *s, uint64_t *id)
 {
 	int r = ask_missing(c, s);
@@ -175,6 +187,11 @@ static int submit_tries(struct idlebroker *c, struct submission *s, uint64_t *id
 			r = client_receive(c, c->timeout_ms, &reply);
 		if (r == -ENODATA && try + 1 < SUBMIT_TRIES &&
 		    mark_missing(s, json_object_get(c->error_parameters, "sha256"))) {
+			r = 0;
+			continue;
+		}
+		if (r == -EINVAL && !s->copy_all && files_were_refused(c)) {
+			s->copy_all = true;
 			r = 0;
 			continue;
 		}

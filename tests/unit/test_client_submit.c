@@ -125,6 +125,25 @@ Test(client_submit, a_blob_that_vanished_in_between_is_passed_then)
 	cr_assert_eq(id, 43);
 }
 
+Test(client_submit, files_that_are_refused_are_passed_as_copies)
+{
+	static const char refusal[] =
+		"{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":"
+		"{\"parameter\":\"blobs\",\"message\":\"descriptor 0: not on a mount of this "
+		"system\"}}";
+	static const struct turn turns[] = {
+		{"{\"parameters\":{\"missing\":[\"" C "\"]}}", "MissingBlobs", ""},
+		{refusal, "Submit", "c"},
+		{"{\"parameters\":{\"id\":44}}", "Submit", "c"},
+	};
+	const struct turn stubborn[] = {turns[0], turns[1], turns[1]};
+	uint64_t id;
+
+	cr_assert_eq(submit(turns, 3, &id), 0);
+	cr_assert_eq(id, 44);
+	cr_assert_eq(submit(stubborn, 3, &id), -EINVAL);
+}
+
 Test(client_submit, a_broker_that_never_has_enough_is_given_up)
 {
 	static const struct turn turns[] = {
