@@ -375,7 +375,9 @@ uint64_t broker_device_job(const struct broker *b, const char *device_id)
 
 const char *broker_devices_message(const struct broker *b)
 {
-	return b->no_devices.what[0] ? b->no_devices.what : NULL;
+	const char *why = devices_why(b->devices);
+
+	return *why ? why : NULL;
 }
 
 const struct config *broker_config(const struct broker *b)

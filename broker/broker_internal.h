@@ -27,7 +27,6 @@ struct broker {
 	void *sources[BROKER_SOURCES_MAX]; /* as source_table[] */
 	struct broker_listener *listeners;
 	struct loop_timer *deadline; /* the earliest wall deadline of a job */
-	struct error no_devices; /* why the last probe failed; `what` is empty if it did not */
 	int result;
 };
 

@@ -144,7 +144,6 @@ static void on_devices(void *data, const struct error *err)
 	const struct device *list;
 	unsigned int n = devices_list(b->devices, &list);
 
-	b->no_devices = err ? *err : (struct error){};
 	if (err)
 		log_warning("device probe failed", LOG_STR("where", err->where),
 			    LOG_STR("why", err->what));

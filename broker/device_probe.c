@@ -37,6 +37,13 @@ static void copy_shown(char *out, size_t room, const char *in)
 	out[n] = '\0';
 }
 
+static const char *json_string_text(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
 /* What goes into an id is plain. */
 static void make_plain(char *s)
 {
@@ -302,6 +309,7 @@ int device_set_parse(struct device_set *out, const char *json, size_t len,
 		return error_set(err, -EINVAL, "probe", "must be {\"devices\": [...]}");
 	if (json_array_size(list) > DEVICES_MAX)
 		return error_set(err, -E2BIG, "devices", "more than %d", DEVICES_MAX);
+	copy_shown(set.error, sizeof(set.error), json_string_text(root, "error"));
 	r = read_list(&set, list, nodes, n_nodes, err);
 	if (r < 0)
 		return r == -ENOMEM ? error_set(err, r, "probe", "out of memory") : r;

@@ -28,6 +28,7 @@ struct device_node {
 struct device_set {
 	unsigned int n;
 	struct device list[DEVICES_MAX];
+	char error[DEVICE_DETAILS_STRING]; /* why the driver has none, or empty */
 };
 
 void device_set_clear(struct device_set *set); /* may be called twice */

@@ -44,6 +44,7 @@ struct devices {
 	bool timed_out, too_long;
 	char *out;
 	size_t out_len;
+	char why[DEVICES_WHY_MAX]; /* the last probe failed, or found none */
 };
 
 static int state_path(char *path, size_t room, const struct devices *d, const char *name)
@@ -201,6 +202,13 @@ static void on_exit_of_probe(void *data, int fd, int events)
 	r = judge(d, &end, &err);
 	if (!r)
 		save_last(d);
+	if (r && strcmp(err.where, d->config->worker) != 0)
+		snprintf(d->why, sizeof(d->why), "%.190s printed no list of devices: %s: %s",
+			 d->config->worker, err.where, err.what);
+	else if (r)
+		snprintf(d->why, sizeof(d->why), "%s %s", err.where, err.what);
+	else
+		snprintf(d->why, sizeof(d->why), "%s", d->set.error);
 	release_probe(d);
 	d->fn(d->data, r ? &err : NULL);
 }
@@ -289,6 +297,8 @@ int devices_probe(struct devices *d)
 	if (!r)
 		return 0;
 	abandon_probe(d);
+	snprintf(d->why, sizeof(d->why), "%.300s cannot be started (%s); set [broker] worker",
+		 d->config->worker, strerror(-r));
 	log_error("device probe not started", LOG_STR("worker", d->config->worker),
 		  LOG_STR("error", strerror(-r)));
 	return r;
@@ -330,6 +340,11 @@ void devices_reconfigure(struct devices *d, const struct config *config)
 {
 	d->config = config;
 	device_set_allow(&d->set, config->allow_software_device);
+}
+
+const char *devices_why(const struct devices *d)
+{
+	return d->why;
 }
 
 unsigned int devices_list(const struct devices *d, const struct device **out)

@@ -24,6 +24,7 @@
 #define DEVICES_MAX       16
 #define DEVICE_ID_MAX     64
 #define DEVICES_PROBE_MAX (256u << 10) /* bytes of the worker's document */
+#define DEVICES_WHY_MAX   (sizeof(struct error) + 256)
 #define DEVICES_PROBE_NS  (60 * NS_PER_S) /* a probe that takes longer is killed */
 
 struct device {
@@ -63,6 +64,9 @@ void devices_set_time_limit(struct devices *d, uint64_t ns);
 
 /** devices_reconfigure() - the config changed: decide anew which devices are usable */
 void devices_reconfigure(struct devices *d, const struct config *config);
+
+/** devices_why() - what went wrong with the last probe, or why it found none; "": nothing */
+const char *devices_why(const struct devices *d);
 
 /** devices_list() - *@out: an array, valid until the next probe ends; returns its length */
 unsigned int devices_list(const struct devices *d, const struct device **out);

@@ -61,8 +61,9 @@ int cmd_devices(struct ctl *ctl, int argc, char **argv)
 	devices = json_object_get(reply, "devices");
 	for (size_t i = 0; i < json_array_size(devices); i++)
 		put_device(json_array_get(devices, i));
-	if (!json_array_size(devices))
-		print_line("none", "%s", print_text(reply, "message"));
+	if (json_is_string(json_object_get(reply, "message")))
+		print_line(json_array_size(devices) ? "but" : "none", "%s",
+			   print_text(reply, "message"));
 	json_decref(reply);
 	return r;
 }

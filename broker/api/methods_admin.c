@@ -96,7 +96,8 @@ static json_t *checks_json(struct broker *b)
 	const struct device *devices;
 	unsigned int n = devices_list(broker_devices(b), &devices), usable = 0;
 	struct error why = {};
-	char text[CONFIG_PATH_MAX + 96];
+	char text[CONFIG_PATH_MAX + DEVICES_WHY_MAX];
+	const char *why_none;
 	bool ok;
 
 	ok = store_healthy(broker_store(b), &why);
@@ -107,7 +108,9 @@ static json_t *checks_json(struct broker *b)
 	check(list, "worker", ok, text);
 	for (unsigned int i = 0; i < n; i++)
 		usable += devices[i].usable;
-	snprintf(text, sizeof(text), "%u found, %u may be used", n, usable);
+	why_none = usable ? NULL : broker_devices_message(b);
+	snprintf(text, sizeof(text), "%u found, %u may be used%s%s", n, usable,
+		 why_none ? ": " : "", why_none ? why_none : "");
 	check(list, "devices", usable > 0, text);
 	return list;
 }
