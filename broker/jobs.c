@@ -79,6 +79,7 @@ struct job_rec *jobs_add(struct jobs *jobs, const struct store_job *row)
 		.runs = row->runs,
 		.memory = row->memory,
 		.device_ns = row->device_ns,
+		.kept_ns = row->device_ns,
 		.device_limit_ns = row->device_limit_ns,
 		.deadline_s = row->deadline_s,
 		.dispatches_done = row->dispatches_done,

@@ -26,6 +26,7 @@ struct job_rec {
 	uint32_t runs;
 	uint64_t memory;
 	uint64_t device_ns; /* all runs, as charged */
+	uint64_t kept_ns; /* device_ns when the last checkpoint was kept */
 	uint64_t ledger_ns; /* charged, but not yet in the store's ledger */
 	uint64_t device_limit_ns; /* 0 = none */
 	uint64_t deadline_s; /* CLOCK_REALTIME; 0 = none */

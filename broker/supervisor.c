@@ -18,6 +18,7 @@
 #include "libbroker/util/log.h"
 
 #define TICK_NS         NS_PER_S
+#define RETRY_NS        (5 * NS_PER_S) /* when no worker could be started */
 #define TICK_WATCHED_NS (NS_PER_S / 4) /* while a client watches progress */
 
 void worker_set_phase(struct worker *w, enum worker_phase phase)
@@ -172,14 +173,31 @@ static void slot_evict_one(struct slot *slot)
 		ladder_evict(slot->holder);
 }
 
+void supervisor_retry_at(struct supervisor *sup, uint64_t at_ns)
+{
+	if (at_ns >= sup->retry_at_ns)
+		return;
+	sup->retry_at_ns = at_ns;
+	loop_timer_at(sup->retry, at_ns);
+}
+
+/* What cannot be kept is not begun: it would be done again and again. */
+static bool slot_may_start(const struct slot *slot)
+{
+	if (store_healthy(slot->sup->broker->store, NULL))
+		return true;
+	supervisor_retry_at(slot->sup, clock_now_ns() + RETRY_NS);
+	return false;
+}
+
 static void slot_start(struct slot *slot, struct job_rec *job)
 {
 	const struct device *device = slot_device(slot);
 
 	broker_dequeue(slot->sup->broker, job);
 	if (worker_start(slot, job, device) < 0) {
-		job->not_before_ns = clock_now_ns() + 5 * NS_PER_S;
-		loop_timer_at(slot->sup->retry, job->not_before_ns);
+		job->not_before_ns = clock_now_ns() + RETRY_NS;
+		supervisor_retry_at(slot->sup, job->not_before_ns);
 	}
 }
 
@@ -216,7 +234,7 @@ static bool slot_look(struct slot *slot, struct job_rec **aside, unsigned int *n
 	}
 	w = job->worker;
 	if (!w) {
-		if (slot_is_starting(slot))
+		if (slot_is_starting(slot) || !slot_may_start(slot))
 			return false;
 		if (!slot_has_room(slot, job)) {
 			slot_evict_one(slot);
@@ -341,7 +359,7 @@ static int retry_one(void *data, struct job_rec *job)
 		job->not_before_ns = 0;
 		broker_enqueue(sup->broker, job);
 	} else {
-		loop_timer_at(sup->retry, job->not_before_ns);
+		supervisor_retry_at(sup, job->not_before_ns);
 	}
 	return 0;
 }
@@ -350,6 +368,7 @@ static void on_retry(void *data)
 {
 	struct supervisor *sup = data;
 
+	sup->retry_at_ns = UINT64_MAX;
 	jobs_each(&sup->broker->jobs, retry_one, sup);
 	supervisor_schedule(sup);
 }
@@ -471,6 +490,7 @@ int supervisor_new(struct supervisor **out, struct broker *broker)
 		return -ENOMEM;
 	sup->broker = broker;
 	sup->duty_permille = DUTY_MAX_PERMILLE;
+	sup->retry_at_ns = UINT64_MAX;
 	r = loop_timer_new(broker->loop, on_turn, sup, &sup->turn);
 	if (r == 0)
 		r = loop_timer_new(broker->loop, on_tick, sup, &sup->tick);

@@ -58,6 +58,7 @@ struct supervisor {
 	struct slot slots[DEVICES_MAX];
 	unsigned int n_slots;
 	struct loop_timer *turn, *tick, *ladder, *retry, *day;
+	uint64_t retry_at_ns; /* when `retry` is armed for */
 	bool open, shutting_down, kicked;
 	uint32_t duty_permille;
 	uint64_t closed_ns;
@@ -65,6 +66,9 @@ struct supervisor {
 	void *shutdown_data;
 	uint64_t shutdown_by_ns;
 };
+
+/* look again then at jobs that could not be started; an earlier time that was set stays */
+void supervisor_retry_at(struct supervisor *sup, uint64_t at_ns);
 
 /* supervisor.c */
 void supervisor_schedule(struct supervisor *sup);

@@ -60,7 +60,7 @@ static void back_off(struct supervisor *sup, struct job_rec *job)
 	if (wait > BACKOFF_MAX_NS)
 		wait = BACKOFF_MAX_NS;
 	job->not_before_ns = clock_now_ns() + wait;
-	loop_timer_at(sup->retry, job->not_before_ns);
+	supervisor_retry_at(sup, job->not_before_ns);
 }
 
 static void requeue(struct supervisor *sup, struct job_rec *job)
@@ -69,6 +69,20 @@ static void requeue(struct supervisor *sup, struct job_rec *job)
 	if (job->committing || job->ending)
 		return; /* its callback goes on from here */
 	broker_enqueue(sup->broker, job);
+	broker_tell_job(sup->broker, job->id, job->uid);
+}
+
+/*
+ * Its last checkpoint stands: it runs the rest again when there may be room. What that takes is not
+ * counted twice against its own limit, or a full disk could end it.
+ */
+static void results_not_kept(struct supervisor *sup, struct job_rec *job, const char *why)
+{
+	log_error("results not kept", LOG_UINT("job", job->id), LOG_STR("why", why));
+	job->device_ns = job->kept_ns;
+	job->phase = BROKER_PHASE_WAITING;
+	job->not_before_ns = clock_now_ns() + BACKOFF_MAX_NS;
+	supervisor_retry_at(sup, job->not_before_ns);
 	broker_tell_job(sup->broker, job->id, job->uid);
 }
 
@@ -119,6 +133,10 @@ static void worker_ended(void *data, int status)
 		broker_dequeue(sup->broker, job);
 		if (w->end == WORKER_END_FAILED)
 			broker_end_job(sup->broker, job, STORE_FAILED, w->reason);
+		else if (w->end == WORKER_END_EVICTED && w->phase == WORKER_FINISHING)
+			results_not_kept(sup, job,
+					 "the worker could not write them; the job's "
+					 "log says why");
 		else if (w->end == WORKER_END_EVICTED)
 			requeue(sup, job);
 		else
@@ -192,11 +210,13 @@ static void on_committed(void *data, int result, const struct error *err)
 	if (!job)
 		return;
 	job->committing = false;
-	if (result < 0)
+	if (result < 0) {
 		log_error("checkpoint not kept: the one before stands", LOG_UINT("job", job->id),
 			  LOG_STR("why", err->what));
-	else
+	} else {
 		job->crashes = 0;
+		job->kept_ns = job->device_ns;
+	}
 	if (!job->worker && !job->ending && !job->not_before_ns) {
 		requeue(sup, job);
 		supervisor_schedule(sup);
@@ -279,12 +299,8 @@ static void on_finished(void *data, int result, const struct error *err)
 		broker_forget_job(sup->broker, job);
 		return;
 	}
-	/* Its last checkpoint stands: it runs the rest again when there is room. */
-	log_error("results not kept", LOG_UINT("job", job->id), LOG_STR("why", err->what));
 	job->ending = false;
-	job->phase = BROKER_PHASE_WAITING;
-	job->not_before_ns = clock_now_ns() + BACKOFF_MAX_NS;
-	loop_timer_at(sup->retry, job->not_before_ns);
+	results_not_kept(sup, job, err->what);
 }
 
 static void outputs_written(struct worker *w)

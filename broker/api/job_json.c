@@ -33,6 +33,7 @@ static bool any_usable_device(struct api *api)
 static json_t *waits_for(struct api *api, enum broker_job_phase phase)
 {
 	uint32_t holds = gatehost_holds(broker_gate(api->broker));
+	struct error why = {};
 
 	if (phase != BROKER_PHASE_WAITING && phase != BROKER_PHASE_PARKED)
 		return NULL;
@@ -41,6 +42,8 @@ static json_t *waits_for(struct api *api, enum broker_job_phase phase)
 				    gate_hold_info((uint32_t)__builtin_ctz(holds))->why);
 	if (phase == BROKER_PHASE_WAITING && !any_usable_device(api))
 		return json_string("a device: none can be used");
+	if (phase == BROKER_PHASE_WAITING && !store_healthy(broker_store(api->broker), &why))
+		return json_sprintf("the store: %s", why.what);
 	return json_string("its turn");
 }
 

@@ -117,6 +117,14 @@ static int to_host(struct run *r)
 	return run_fail(r, &err);
 }
 
+/* What was written of a file that stays unfinished must not keep the disk full. */
+static void give_back(const int *fds, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (ftruncate(fds[i], 0) < 0)
+			continue; /* it is swept later */
+}
+
 static int write_checkpoint(struct run *r, int fd)
 {
 	struct checkpoint c;
@@ -125,6 +133,7 @@ static int write_checkpoint(struct run *r, int fd)
 	task_checkpoint(&r->task, &r->done, &c);
 	e = checkpoint_write(fd, &c);
 	if (e < 0) {
+		give_back(&fd, 1);
 		run_note(r, "the checkpoint could not be written: %s; the last one stays",
 			 strerror(-e));
 		return RUN_ON;
@@ -199,6 +208,8 @@ int run_finish(struct run *r)
 		e = protocol_error(r, WORKER_MSG_OUTPUT_FILES);
 	for (uint32_t i = 0; !e && w == 0 && i < fds.n; i++)
 		w = write_output(r, i, fds.fd[i]);
+	if (w < 0)
+		give_back(fds.fd, fds.n);
 	control_fds_close(&fds);
 	if (!e && w < 0) {
 		run_note(r, "the outputs could not be written: %s", strerror(-w));
