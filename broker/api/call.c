@@ -203,6 +203,8 @@ uint32_t call_take_fds(struct call *call, uint32_t n, int *out)
 	struct client *c = call->client;
 	uint32_t have = n < c->n_fds ? n : c->n_fds;
 
+	if (!have)
+		return 0;
 	memcpy(out, c->fds, have * sizeof(int));
 	memmove(c->fds, c->fds + have, (c->n_fds - have) * sizeof(int));
 	c->n_fds -= have;
