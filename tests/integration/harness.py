@@ -6,6 +6,7 @@ stands in for the real thing, and is named so: a folder of files as /sys, pipes 
 """
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -20,6 +21,7 @@ BROKERD = os.path.join(BUILD, "brokerd")
 WORKER = os.path.join(BUILD, "broker-worker")
 CTL = os.path.join(BUILD, "brokerctl")
 # A sanitizer's build, on a shared machine, is many times slower than a phone.
+SANITIZER = re.compile(r"(Address|Leak|Thread)Sanitizer|: runtime error: ")
 PATIENCE = float(os.environ.get("IDLEBROKER_TEST_PATIENCE", "1"))
 
 
@@ -102,6 +104,9 @@ class Broker:
         self.log = os.path.join(self.root, "log")
         self.world = World(self.root) if world else None
         self.process = None
+        # Another way to start brokerd: what goes before it on its command line, changes to its
+        # environment, what its process does before it (a callable).
+        self.prefix, self.env, self.before = [], {}, None
         self.settings = {
             "broker": {"state_dir": self.state, "socket": self.socket, "worker": WORKER},
             "devices": {"allow_software_device": "yes"},
@@ -127,8 +132,9 @@ class Broker:
 
     def start(self, wait=True):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([BROKERD, "--config", self.config], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log)
+            self.process = subprocess.Popen([*self.prefix, BROKERD, "--config", self.config],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env={**os.environ, **self.env}, preexec_fn=self.before)
         if wait:
             wait_for("the socket", self.answers)
         return self
@@ -160,7 +166,10 @@ class Broker:
                 self.kill()
         if self.world:
             self.world.close()
+        reports = [line for line in self.log_text().splitlines() if SANITIZER.search(line)]
         shutil.rmtree(self.root, ignore_errors=True)
+        if reports:
+            raise AssertionError("a sanitizer's report: " + "\n".join(reports[:20]))
 
     def __enter__(self):
         return self.start()
@@ -171,6 +180,8 @@ class Broker:
         self.close()
 
     def log_text(self):
+        if not os.path.exists(self.log):
+            return ""
         with open(self.log, encoding="utf-8", errors="replace") as f:
             return f.read()
 

@@ -113,7 +113,8 @@ class BadBundles(unittest.TestCase):
             self.tar_refused(Tar().job().add("blobs/" + sha256(b"x"), kind=kind), "is a device, pipe or socket")
 
     def test_folder_that_is_none_of_it(self):
-        self.tar_refused(Tar().job().blob().add("secrets", kind=tarfile.DIRTYPE), "secrets/: is a directory; a bundle's only one is blobs/")
+        self.tar_refused(Tar().job().blob().add("secrets", kind=tarfile.DIRTYPE),
+                         "secrets/: is a directory; a bundle's only one is blobs/")
 
     def test_duplicate_blob(self):
         self.tar_refused(Tar().job().blob().blob(), "blobs/[0-9a-f]{64}: stands in the tar twice")
