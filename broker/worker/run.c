@@ -47,8 +47,8 @@ static void guard(struct run *r)
 	const struct slice *s = &r->submit.slot[r->oldest].slice;
 	const struct grant_page *g = r->pages.grant;
 
-	watchdog_begin(r->task.labels[s->part[0].kernel],
-		       page_load(s->first ? &g->first_slice_limit_ns : &g->slice_limit_ns));
+	r->limit_ns = page_load(s->first ? &g->first_slice_limit_ns : &g->slice_limit_ns);
+	watchdog_begin(r->task.labels[s->part[0].kernel], r->limit_ns);
 }
 
 static int vulkan_failed(struct run *r, VkResult result)
@@ -112,6 +112,9 @@ static int finish_one(struct run *r)
 
 	if (result != VK_SUCCESS)
 		return vulkan_failed(r, result);
+	/* What took longer was stopped, or the watchdog had ended it: the clock counted that too. */
+	if (took > r->limit_ns)
+		took = r->limit_ns;
 	r->oldest = (r->oldest + 1) % VK_SLOTS;
 	r->alone = false;
 	if (--r->in_flight)

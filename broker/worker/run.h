@@ -47,6 +47,7 @@ struct run {
 	uint64_t rest_until_ns;
 	uint64_t drain_at_ns;
 	uint64_t checkpoint_at_ns; /* 0: not begun */
+	uint64_t limit_ns; /* of the oldest slice in flight */
 	unsigned int oldest, in_flight;
 	bool alone; /* what is in flight must be finished before more is planned */
 	uint64_t serial; /* of the grant that this turn of the loop obeys */

@@ -12,12 +12,9 @@
 #include <unistd.h>
 
 #include "broker/worker/control.h"
+#include "broker/worker/watch_look.h"
 #include "libbroker/proto/grant.h"
 #include "libbroker/util/clock.h"
-
-#define SECOND_LOOK_MS 50
-#define LOOK_MIN_MS    5
-#define LOOK_MAX_MS    1000
 
 static struct {
 	int control, kick;
@@ -46,48 +43,31 @@ static _Noreturn void bite(void)
 	_exit(1);
 }
 
-struct look {
-	uint64_t stretch;
-	uint64_t cpu_ns; /* at the first look at this stretch */
-	bool late; /* it was past its limit then already */
-};
-
-/* Returns in how many ms to look again, or -1: not before the kick. */
-static int look_at(struct look *last)
+static int look(struct watch_look *last)
 {
-	uint64_t stretch = page_load(&dog.stretch), now = clock_now_ns();
-	uint64_t limit = page_load(&dog.limit_ns), took = now - page_load(&dog.began_ns);
-	int wait_ms;
+	struct watch_facts f = {.stretch = page_load(&dog.stretch), .software = dog.software};
+	int ms;
 
-	if (!(stretch & 1))
-		last->late = false;
-	if (!(stretch & 1) && page_load(&dog.asleep))
-		return -1;
-	if (!(stretch & 1)) {
-		took = 0; /* between two slices: as if the next began now */
-	} else if (stretch != last->stretch) {
-		*last = (struct look){.stretch = stretch, .cpu_ns = cpu_now_ns()};
-	} else if (took > limit) {
-		bool worked = !dog.software || cpu_now_ns() - last->cpu_ns > limit;
-
-		if (last->late && worked && page_load(&dog.stretch) == stretch)
-			bite();
-		last->late = true;
-		return SECOND_LOOK_MS;
-	}
-	wait_ms = took < limit ? (int)((limit - took) / NS_PER_MS) + 1 : LOOK_MIN_MS;
-	return wait_ms < LOOK_MIN_MS ? LOOK_MIN_MS : wait_ms > LOOK_MAX_MS ? LOOK_MAX_MS : wait_ms;
+	f.began_ns = page_load(&dog.began_ns);
+	f.limit_ns = page_load(&dog.limit_ns);
+	f.asleep = page_load(&dog.asleep);
+	f.cpu_ns = dog.software ? cpu_now_ns() : 0;
+	f.now_ns = clock_now_ns();
+	ms = watch_look(last, &f);
+	if (ms == WATCH_BITE && page_load(&dog.stretch) == f.stretch)
+		bite();
+	return ms == WATCH_BITE ? 1 : ms; /* it ended at the last moment: look at the next */
 }
 
 static void *watch(void *data)
 {
 	struct pollfd p[2] = {{.fd = dog.control, .events = POLLRDHUP},
 			      {.fd = dog.kick, .events = POLLIN}};
-	struct look last = {.stretch = 0};
+	struct watch_look last = {.stretch = 0};
 
 	for (;;) {
 		uint64_t count;
-		int wait_ms = look_at(&last);
+		int wait_ms = look(&last);
 
 		if (poll(p, 2, wait_ms) < 0 && errno != EINTR)
 			_exit(1);

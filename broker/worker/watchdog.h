@@ -5,14 +5,14 @@
  * compiler for as long as a stranger's shader likes (lavapipe runs the slice in the call).
  *
  * Model: one guarded stretch at a time, from watchdog_begin() to watchdog_end(). The slicing
- * thread only stores a few words for each slice, no system call: the watchdog sleeps for about as
- * long as the limit and looks whether the same stretch still stands. While none does it sleeps
- * without a time-out, and is woken once when work begins again.
+ * thread only stores a few words for each slice, no system call: the watchdog looks a few times
+ * within the limit whether the same stretch still stands. While none does it sleeps without a
+ * time-out, and is woken once when work begins again.
  *
  * What it must not do is to end a worker that was itself kept from running: stopped by SIGSTOP,
- * or starved (a software device runs with the lowest priority). So a stretch must be past its
- * limit at two looks some time apart, and, on a software device, the process must have used that
- * much processor time meanwhile: an endless shader does.
+ * or starved (a software device runs with the lowest priority). How it tells is watch_look.h's; on
+ * a software device the process must also have used as much processor time as the limit: an
+ * endless shader does.
  */
 #ifndef BROKER_WORKER_WATCHDOG_H
 #define BROKER_WORKER_WATCHDOG_H
