@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Criterion's notation without Criterion, where its way to start a test does not work: under
- * ThreadSanitizer, and in an emulator of another processor. Each test runs in a fork of its own, one
- * after the other; a report of the sanitizer fails its test. `make SAN=thread` puts this folder
- * first in the include path; for an emulator set CPPFLAGS=-Itests/tsan.
+ * ThreadSanitizer, and in an emulator of another processor. Each test runs in a fork of its own,
+ * one after the other; a report of the sanitizer fails its test. `make SAN=thread` puts this
+ * folder first in the include path; for an emulator set CPPFLAGS=-Itests/tsan.
  */
 #ifndef TESTS_TSAN_CRITERION_H
 #define TESTS_TSAN_CRITERION_H
