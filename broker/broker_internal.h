@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* struct broker for the few files that make it up: broker.c, broker_start.c, supervisor*.c. */
+/* struct broker, for the few files that make it up: broker.c, job_life.c, supervisor.c and theirs. */
 #ifndef BROKER_BROKER_INTERNAL_H
 #define BROKER_BROKER_INTERNAL_H
 
@@ -30,7 +30,8 @@ struct broker {
 	int result;
 };
 
-/** broker_tell_job() - to the listeners */
+/** broker_tell() - to the listeners; broker_tell_job(): that something of a job changed */
+void broker_tell(struct broker *b, const struct broker_event *event);
 void broker_tell_job(struct broker *b, uint64_t id, uint32_t uid);
 
 /** broker_enqueue() - into the scheduler, unless it stands there, runs, or is ending */

@@ -56,10 +56,7 @@ static void on_gate(void *data, uint32_t holds, uint32_t before)
 		strncat(status, names, sizeof(status) - strlen(status) - 1);
 		notify_send(status);
 	}
-	for (struct broker_listener *l = b->listeners, *next; l; l = next) {
-		next = l->next;
-		l->fn(l->data, &event);
-	}
+	broker_tell(b, &event);
 }
 
 static void on_fact(void *data, const struct gate_fact *fact)

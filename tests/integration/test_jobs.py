@@ -32,7 +32,7 @@ class JobLife(unittest.TestCase):
 
     def test_pause_parks_and_resume_goes_on(self):
         with Broker() as b:
-            job = b.submit(mix_bundle(b.root, rounds=256))
+            job = b.submit(mix_bundle(b.root, outer=10, rounds=128))
             b.wait_phase(job, "running")
             for _ in range(3):
                 b.run("pause")
@@ -44,11 +44,11 @@ class JobLife(unittest.TestCase):
                 b.run("resume")
                 b.wait_phase(job, "running")
             b.run("wait", job)
-            check_mix(b.output(job, "state"), 200, 256)
+            check_mix(b.output(job, "state"), 100, 128)
 
     def test_a_closed_gate_evicts_and_the_job_resumes(self):
         with Broker(slices={"evict_after": "200ms"}) as b:
-            job = b.submit(mix_bundle(b.root, rounds=256))
+            job = b.submit(mix_bundle(b.root, outer=10, rounds=128))
             b.wait_phase(job, "running")
             wait_for("some progress", lambda: b.job(job)["dispatches_done"] > 3)
             b.run("pause")
@@ -59,7 +59,7 @@ class JobLife(unittest.TestCase):
             b.run("resume")
             b.run("wait", job)
             self.assertEqual(b.job(job)["runs"], 2)
-            check_mix(b.output(job, "state"), 200, 256)
+            check_mix(b.output(job, "state"), 100, 128)
 
     def test_cancel_ends_a_running_and_a_waiting_job(self):
         with Broker() as b:
@@ -89,14 +89,14 @@ class JobLife(unittest.TestCase):
         b = Broker()
         try:
             b.start()
-            job = b.submit(mix_bundle(b.root, rounds=256))
+            job = b.submit(mix_bundle(b.root, outer=10, rounds=128))
             wait_for("some progress", lambda: b.job(job)["dispatches_done"] > 3)
             self.assertEqual(b.stop(), 0)
             b.start()
             self.assertGreater(b.job(job)["dispatches_done"], 3)
             self.assertTrue(b.job(job)["checkpoint"])
             b.run("wait", job)
-            check_mix(b.output(job, "state"), 200, 256)
+            check_mix(b.output(job, "state"), 100, 128)
         finally:
             b.close()
 
