@@ -93,6 +93,49 @@ static void say_failed(struct worker *w, const char *text)
 	snprintf(w->reason, sizeof(w->reason), "%s", text[0] ? text : "the worker gave no reason");
 }
 
+/* In words, the same with every C library; NULL: by its number alone. */
+static const char *signal_words(int sig)
+{
+	switch (sig) {
+	case SIGABRT:
+		return "SIGABRT, aborted";
+	case SIGBUS:
+		return "SIGBUS, memory that is not there";
+	case SIGFPE:
+		return "SIGFPE, arithmetic";
+	case SIGILL:
+		return "SIGILL, an instruction this processor lacks";
+	case SIGKILL:
+		return "SIGKILL, killed from outside or for want of memory";
+	case SIGSEGV:
+		return "SIGSEGV, access to memory that is not its own";
+	case SIGSYS:
+		return "SIGSYS, the filter refused a system call; "
+		       "IDLEBROKER_SECCOMP_LOG=1 names it";
+	case SIGTERM:
+		return "SIGTERM, ended from outside";
+	case SIGXCPU:
+		return "SIGXCPU, over its processor time";
+	default:
+		return NULL;
+	}
+}
+
+static void crash_reason(char *out, size_t size, int status, unsigned int in_a_row)
+{
+	const char *words = WIFSIGNALED(status) ? signal_words(WTERMSIG(status)) : NULL;
+
+	if (words)
+		snprintf(out, size, "worker ended by signal %d (%s); %u in a row", WTERMSIG(status),
+			 words, in_a_row);
+	else if (WIFSIGNALED(status))
+		snprintf(out, size, "worker ended by signal %d; %u in a row", WTERMSIG(status),
+			 in_a_row);
+	else
+		snprintf(out, size, "worker ended with status %d; %u in a row", WEXITSTATUS(status),
+			 in_a_row);
+}
+
 static void crashed(struct worker *w, struct job_rec *job, int status)
 {
 	int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
@@ -101,8 +144,7 @@ static void crashed(struct worker *w, struct job_rec *job, int status)
 
 	if (job->crashes < UINT8_MAX)
 		job->crashes++;
-	snprintf(reason, sizeof(reason), "worker ended by signal %d, status %d; %u in a row", sig,
-		 WIFEXITED(status) ? WEXITSTATUS(status) : 0, job->crashes);
+	crash_reason(reason, sizeof(reason), status, job->crashes);
 	log_warning("worker crashed", LOG_UINT("job", job->id), LOG_INT("signal", sig),
 		    LOG_INT("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0),
 		    LOG_UINT("in_a_row", job->crashes));

@@ -112,7 +112,7 @@ static int finish_one(struct run *r)
 
 	if (result != VK_SUCCESS)
 		return vulkan_failed(r, result);
-	/* What took longer was stopped, or the watchdog had ended it: the clock counted that too. */
+	/* What took longer was stopped meanwhile: the watchdog would have ended it. */
 	if (took > r->limit_ns)
 		took = r->limit_ns;
 	r->oldest = (r->oldest + 1) % VK_SLOTS;
