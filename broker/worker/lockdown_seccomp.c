@@ -44,7 +44,6 @@ static const int allowed[] = {
 	SCMP_SYS(fstat),
 	SCMP_SYS(close),
 	SCMP_SYS(dup),
-	SCMP_SYS(fcntl),
 	SCMP_SYS(recvmsg),
 	SCMP_SYS(sendmsg),
 	SCMP_SYS(sendto),
@@ -65,14 +64,11 @@ static const int allowed[] = {
 	SCMP_SYS(futex_waitv),
 	SCMP_SYS(set_robust_list),
 	SCMP_SYS(rseq),
-	SCMP_SYS(get_robust_list),
 	SCMP_SYS(set_tid_address),
 	SCMP_SYS(sched_yield),
 	SCMP_SYS(sched_getaffinity),
-	SCMP_SYS(sched_setaffinity),
 	SCMP_SYS(sched_getparam),
 	SCMP_SYS(sched_getscheduler),
-	SCMP_SYS(sched_setscheduler),
 	SCMP_SYS(getpriority),
 	SCMP_SYS(sched_get_priority_min),
 	SCMP_SYS(sched_get_priority_max),
@@ -109,7 +105,6 @@ static const int allowed[] = {
 	SCMP_SYS(getgid),
 	SCMP_SYS(getegid),
 	SCMP_SYS(getrlimit),
-	SCMP_SYS(kcmp),
 };
 
 /* Asked for by drivers and sanitizers, which do without when told no. */
@@ -119,6 +114,17 @@ static const int refused[] = {
 	SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getdents64),
 	SCMP_SYS(mkdir),      SCMP_SYS(mkdirat),  SCMP_SYS(unlink),     SCMP_SYS(unlinkat),
 	SCMP_SYS(getcwd),     SCMP_SYS(statfs),   SCMP_SYS(fstatfs),
+};
+
+/* A thread's priority and place are brokerd's choice; drivers set them where they may. */
+static const int not_permitted[] = {
+	SCMP_SYS(sched_setaffinity), SCMP_SYS(sched_setscheduler), SCMP_SYS(sched_setparam),
+	SCMP_SYS(sched_setattr),     SCMP_SYS(setpriority),
+};
+
+/* Not F_SETOWN: with O_ASYNC it signals whom it names. */
+static const int fcntl_commands[] = {
+	F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_ADD_SEALS, F_GET_SEALS,
 };
 
 static int add(scmp_filter_ctx ctx, uint32_t action, int number)
@@ -137,6 +143,11 @@ static int add_lists(scmp_filter_ctx ctx)
 		r = add(ctx, SCMP_ACT_ALLOW, allowed[i]);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(refused); i++)
 		r = add(ctx, SCMP_ACT_ERRNO(EACCES), refused[i]);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(not_permitted); i++)
+		r = add(ctx, SCMP_ACT_ERRNO(EPERM), not_permitted[i]);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fcntl_commands); i++)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+				     SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntl_commands[i], 0));
 	return r;
 }
 
@@ -156,7 +167,23 @@ static int add_memory(scmp_filter_ctx ctx, bool jit)
 	return r;
 }
 
-/* With conditions: on DRM nodes and sync_files alone, only threads, only about itself. */
+/* What names a process may name this one. */
+static int add_about_itself(scmp_filter_ctx ctx)
+{
+	scmp_datum_t self = (scmp_datum_t)getpid();
+	int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
+				 SCMP_A0(SCMP_CMP_EQ, 0, 0), SCMP_A2(SCMP_CMP_EQ, 0, 0));
+
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(kcmp), 2,
+				     SCMP_A0(SCMP_CMP_EQ, self, 0), SCMP_A1(SCMP_CMP_EQ, self, 0));
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+				     SCMP_A0(SCMP_CMP_EQ, self, 0));
+	return r;
+}
+
+/* With conditions: on DRM nodes and sync_files alone, only threads. */
 static int add_conditional(scmp_filter_ctx ctx)
 {
 	int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
@@ -175,9 +202,6 @@ static int add_conditional(scmp_filter_ctx ctx)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
 				     SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD | CLONE_VM,
 					     CLONE_THREAD | CLONE_VM));
-	if (r == 0)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
-				     SCMP_A2(SCMP_CMP_EQ, 0, 0));
 	if (r == 0) /* the C library's fstat() */
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
 				     SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH, 0));
@@ -190,9 +214,6 @@ static int add_conditional(scmp_filter_ctx ctx)
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
 				     SCMP_A0(SCMP_CMP_EQ, 0x53564d41, 0)); /* PR_SET_VMA */
-	if (r == 0)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 	return r;
 }
 
@@ -212,6 +233,8 @@ int lockdown_seccomp(bool jit)
 		r = add_memory(ctx, jit);
 	if (r == 0)
 		r = add_conditional(ctx);
+	if (r == 0)
+		r = add_about_itself(ctx);
 	if (r == 0)
 		r = seccomp_load(ctx);
 	seccomp_release(ctx);
