@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* struct broker, for the few files that make it up: broker.c, job_life.c, supervisor.c and theirs. */
+/* struct broker, for the few files that make it up: broker.c, job_life.c, supervisor.c … */
 #ifndef BROKER_BROKER_INTERNAL_H
 #define BROKER_BROKER_INTERNAL_H
 

@@ -63,11 +63,23 @@ static void back_off(struct supervisor *sup, struct job_rec *job)
 	supervisor_retry_at(sup, job->not_before_ns);
 }
 
+/* For who lists jobs by state; a start takes a row that says RUNNING for the same. */
+static void waits_again(struct supervisor *sup, struct job_rec *job)
+{
+	struct store_update u = broker_update(job, STORE_QUEUED);
+
+	job->phase = BROKER_PHASE_WAITING;
+	u.charge_ns = job->ledger_ns;
+	job->ledger_ns = 0;
+	store_put(sup->broker->store, &u, NULL, NULL);
+}
+
 static void requeue(struct supervisor *sup, struct job_rec *job)
 {
 	job->phase = BROKER_PHASE_WAITING;
 	if (job->committing || job->ending)
 		return; /* its callback goes on from here */
+	waits_again(sup, job);
 	broker_enqueue(sup->broker, job);
 	broker_tell_job(sup->broker, job->id, job->uid);
 }
@@ -156,7 +168,7 @@ static void crashed(struct worker *w, struct job_rec *job, int status)
 		return;
 	}
 	back_off(w->sup, job);
-	job->phase = BROKER_PHASE_WAITING;
+	waits_again(w->sup, job);
 }
 
 static void worker_ended(void *data, int status)
