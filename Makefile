@@ -81,7 +81,13 @@ else
 say = @printf '  %-5s %s\n' $(1) '$(patsubst $(B)/%,%,$@)';
 endif
 
-$(B)/%.o: %.c
+# Objects are made again when what they are made with changes, not only their sources.
+FLAGS := $(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
+ifneq ($(file <$(B)/flags),$(FLAGS))
+$(shell mkdir -p $(B))$(file >$(B)/flags,$(FLAGS))
+endif
+
+$(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
