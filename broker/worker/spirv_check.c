@@ -13,6 +13,7 @@
 
 #define MODEL_GLCOMPUTE   5
 #define DECORATION_OFFSET 35
+#define PRIVATE_MAX       (1u << 20) /* bytes of an invocation's own: a driver may put it on a stack */
 
 struct capability {
 	uint32_t number;
@@ -190,7 +191,7 @@ static int push_extent(const struct spirv_scan *s, uint32_t type, uint32_t *byte
 
 struct totals {
 	bool pushes;
-	uint64_t shared;
+	uint64_t shared, private;
 };
 
 static int check_variable(const struct spirv_scan *s, const uint32_t *w, struct totals *totals,
@@ -211,9 +212,12 @@ static int check_variable(const struct spirv_scan *s, const uint32_t *w, struct 
 		type = pointee(s, w[1]);
 		totals->shared += type < s->bound ? s->ids[type].size : 0;
 		return 0;
-	case SPIRV_STORAGE_INPUT:
 	case SPIRV_STORAGE_PRIVATE:
 	case SPIRV_STORAGE_FUNCTION:
+		type = pointee(s, w[1]);
+		totals->private += type < s->bound ? s->ids[type].size : 0;
+		return 0;
+	case SPIRV_STORAGE_INPUT:
 		return 0;
 	}
 	return error_set(err, -EINVAL, NULL,
@@ -244,6 +248,11 @@ static int check_variables(const struct spirv_scan *s, const struct spirv_limits
 					 "more than %u bytes of shared memory, or of a size not "
 					 "known before the start",
 					 limits->shared_bytes);
+		if (totals.private > PRIVATE_MAX)
+			return error_set(err, -EINVAL, NULL,
+					 "more than %u bytes of an invocation's own variables, or "
+					 "of a size not known before the start",
+					 PRIVATE_MAX);
 	}
 	return 0;
 }
@@ -317,6 +326,8 @@ int spirv_check(const uint32_t *words, size_t n_words, const struct job_kernel *
 			r = check_scan(&scan, limits, info, &inner);
 		spirv_scan_deinit(&scan);
 	}
+	if (r == -ENOMEM)
+		error_set(&inner, r, NULL, "out of memory");
 	if (r < 0 && err) {
 		*err = inner;
 		snprintf(err->where, sizeof(err->where), "kernel %s", kernel->name);

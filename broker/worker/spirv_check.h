@@ -8,7 +8,8 @@
  *   - only capabilities of a short list, each offered by the device;
  *   - resources are storage buffers of descriptor set 0, single ones, each bound in job.json;
  *   - the push-constant block is no larger than what the job pushes, and made of plain words;
- *   - the workgroup's size and its shared memory lie within the device's limits;
+ *   - the workgroup's size and its shared memory lie within the device's limits, and an
+ *     invocation's own variables within a fixed one;
  * and whether the kernel reads NumWorkgroups, so that it must not be cut, and which bindings it may
  * write (spirv_writes.h).
  *

@@ -25,7 +25,7 @@ static ssize_t read_whole(int fd, size_t max, char **out, struct error *err)
 		return error_set(err, -E2BIG, NULL, "%jd bytes; at most %zu", (intmax_t)size, max);
 	buf = malloc((size_t)size + 1);
 	if (!buf)
-		return -ENOMEM;
+		return error_set(err, -ENOMEM, NULL, "out of memory");
 	n = pread(fd, buf, (size_t)size, 0);
 	if (n != size)
 		return error_set(err, -EIO, NULL, "reading: %s",
@@ -76,9 +76,13 @@ static int load_kernel(struct task *t, uint32_t i, const struct vk_device *dev, 
 		snprintf(err->where, sizeof(err->where), "kernel %s", k->name);
 		return -EINVAL;
 	}
+	/* The validator's time is a stranger's to choose, as the compiler's is. */
+	snprintf(t->labels[i], TASK_LABEL_MAX, "kernel %s: checking", k->name);
+	watchdog_begin(t->labels[i], compile_limit_ns);
 	r = spirv_check(words, n_words, k, &dev->caps.spirv, &info, err);
 	if (r == 0)
 		r = spirv_check_inputs(t->job, i, info.writes, err);
+	watchdog_end();
 	if (r < 0)
 		return r;
 	t->sizes[i].whole = info.reads_num_workgroups;

@@ -54,8 +54,15 @@ static VkResult back_with_memory(struct vk_buffer *b, const struct vk_device *de
 	return result;
 }
 
-int vk_buffer_new(struct vk_buffer *out, const struct vk_device *dev, uint64_t size,
-		  struct error *err)
+static void buffer_free(struct vk_buffer *b, const struct vk_device *dev)
+{
+	vkDestroyBuffer(dev->device, b->buffer, NULL);
+	vkFreeMemory(dev->device, b->memory, NULL);
+	*b = (struct vk_buffer){.size = 0};
+}
+
+static int buffer_new(struct vk_buffer *out, const struct vk_device *dev, uint64_t size,
+		      struct error *err)
 {
 	VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
 				   .size = size,
@@ -71,16 +78,9 @@ int vk_buffer_new(struct vk_buffer *out, const struct vk_device *dev, uint64_t s
 		result = back_with_memory(out, dev);
 	if (result == VK_SUCCESS)
 		return 0;
-	vk_buffer_free(out, dev);
+	buffer_free(out, dev);
 	return error_set(err, -ENOMEM, NULL, "no device memory for %" PRIu64 " bytes: %s", size,
 			 vk_result_text(result));
-}
-
-void vk_buffer_free(struct vk_buffer *b, const struct vk_device *dev)
-{
-	vkDestroyBuffer(dev->device, b->buffer, NULL);
-	vkFreeMemory(dev->device, b->memory, NULL);
-	*b = (struct vk_buffer){.size = 0};
 }
 
 static void name_buffer(struct error *err, const struct job_buffer *b)
@@ -93,7 +93,7 @@ int vk_buffers_new(struct vk_buffers *out, const struct vk_device *dev, const st
 {
 	out->n = 0;
 	for (uint32_t i = 0; i < job->n_buffers; i++) {
-		int r = vk_buffer_new(&out->buffer[i], dev, job->buffers[i].size, err);
+		int r = buffer_new(&out->buffer[i], dev, job->buffers[i].size, err);
 
 		if (r < 0) {
 			name_buffer(err, &job->buffers[i]);
@@ -153,5 +153,5 @@ int vk_buffers_fill(struct vk_buffers *b, const struct job *job, const int *blob
 void vk_buffers_free(struct vk_buffers *b, const struct vk_device *dev)
 {
 	while (b->n)
-		vk_buffer_free(&b->buffer[--b->n], dev);
+		buffer_free(&b->buffer[--b->n], dev);
 }

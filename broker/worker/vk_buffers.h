@@ -26,14 +26,9 @@ struct vk_buffers {
 };
 
 /**
- * vk_buffer_new() - a mapped storage buffer; its contents are undefined
- * Return: 0; -E2BIG over the device's limit; -ENOMEM; words in @err.
+ * vk_buffers_new() - all buffers of a job; vk_buffers_fill() gives them their first contents
+ * Return: 0 (vk_buffers_free()); -E2BIG over the device's limit; -ENOMEM; words in @err.
  */
-int vk_buffer_new(struct vk_buffer *out, const struct vk_device *dev, uint64_t size,
-		  struct error *err);
-void vk_buffer_free(struct vk_buffer *b, const struct vk_device *dev);
-
-/** vk_buffers_new() - all buffers of a job; vk_buffers_fill() gives them their first contents */
 int vk_buffers_new(struct vk_buffers *out, const struct vk_device *dev, const struct job *job,
 		   struct error *err);
 

@@ -61,6 +61,7 @@ static const struct check_case cases[] = {
 	{"bad_set", KERNEL(BOUND_0_1), 0, "descriptor set 1"},
 	{"bad_array", KERNEL(BOUND_0_1), 0, "an array of buffers"},
 	{"bad_shared", KERNEL(BOUND_0_1), 0, "more than 65536 bytes of shared memory"},
+	{"bad_private", KERNEL(BOUND_0), 0, "more than 1048576 bytes of an invocation's own"},
 	{"bad_image", KERNEL(BOUND_0), 0, "storage class 0"},
 };
 
