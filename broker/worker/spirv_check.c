@@ -13,7 +13,7 @@
 
 #define MODEL_GLCOMPUTE   5
 #define DECORATION_OFFSET 35
-#define PRIVATE_MAX       (1u << 20) /* bytes of an invocation's own: a driver may put it on a stack */
+#define PRIVATE_MAX       (1u << 20) /* bytes of an invocation's own: it may be on a stack */
 
 struct capability {
 	uint32_t number;

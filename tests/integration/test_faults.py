@@ -369,6 +369,18 @@ class Surroundings(unittest.TestCase):
             self.assertGreaterEqual(b.job(job)["runs"], 2)
             check_mix(b.output(job, "state"), 100, 256, 512)
 
+    def test_the_log_says_what_ended_a_worker(self):
+        """The filter's signal by name and with what to do next; the job resumes all the same."""
+        with Broker() as b:
+            job = b.submit(mix_bundle(b.root, rounds=256, outer=10, groups=512))
+            b.wait_phase(job, "running")
+            for pid in b.worker_pids():
+                os.kill(pid, signal.SIGSYS)
+            wait_for("the crash", lambda: "signal 31 (SIGSYS, the filter refused a system call; "
+                     "IDLEBROKER_SECCOMP_LOG=1 names it)" in b.run("logs", job).stdout)
+            b.run("wait", job)
+            check_mix(b.output(job, "state"), 100, 256, 512)
+
     def test_a_worker_that_is_something_else(self):
         """A program that ends at once, and one that says nothing: no device, no harm."""
         for program in ("/bin/true", "/bin/cat"):

@@ -200,6 +200,50 @@ Test(worker_run, a_low_duty_leaves_the_device_idle)
 	expect_mix(&h);
 }
 
+#define MANY 64u /* buffers, and kernels: with job.json, as many descriptors as a packet has */
+
+static int put(char *text, int at, const char *format, unsigned int i)
+{
+	return at + sprintf(text + at, format, i ? "," : "", i, i, i);
+}
+
+Test(worker_run, as_many_blobs_as_a_job_may_have)
+{
+	static char json[32768];
+	int blobs[2 * MANY], at = sprintf(json, "{\"version\": 1, \"kind\": \"vulkan\","
+						" \"name\": \"many\", \"buffers\": {");
+	uint32_t got, x = 63;
+	struct host h;
+
+	for (unsigned int i = 0; i < MANY; i++) {
+		at = put(json, at,
+			 i == 63 ? "%s\"b%u\":{\"size\":4,\"blob\":\"b%u\",\"use\":\"output\"}"
+				 : "%s\"b%u\":{\"size\":4,\"blob\":\"b%u\"}",
+			 i);
+		blobs[i] = io_memfd("blob", &i, sizeof(i));
+		blobs[MANY + i] = host_spirv("mix");
+	}
+	at += sprintf(json + at, "}, \"kernels\": {");
+	for (unsigned int i = 0; i < MANY; i++)
+		at = put(json, at,
+			 "%s\"k%u\":{\"spirv\":\"s%u\",\"bindings\":{\"0\":\"b%u\"},"
+			 "\"push\":[\"u32\",\"u32\",\"u32\"]}",
+			 i);
+	at += sprintf(json + at, "}, \"program\": [");
+	for (unsigned int i = 0; i < MANY; i++)
+		at = put(json, at, "%s{\"dispatch\":\"k%u\",\"groups\":[1],\"push\":[1,%u,1]}", i);
+	sprintf(json + at, "], \"outputs\": [\"b63\"]}");
+	host_start(&h);
+	host_job(&h, json, -1, blobs, 2 * MANY);
+	host_expect(&h, WORKER_MSG_PARKED);
+	host_grant(&h, GRANT_RUN);
+	host_expect(&h, WORKER_MSG_OUTPUTS_WANT);
+	host_output(&h, &got, sizeof(got));
+	cr_assert_eq(got, (x ^ (x >> 13)) * 1664525u + 1013904223u + 63);
+	for (unsigned int i = 0; i < 2 * MANY; i++)
+		close(blobs[i]);
+}
+
 static void expect_failure(const char *spirv, const char *json, const char *words)
 {
 	int blob = host_spirv(spirv);

@@ -26,7 +26,7 @@
 #include "libbroker/util/clock.h"
 #include "libbroker/util/io.h"
 
-#define HOST_BLOBS_MAX   8
+#define HOST_BLOBS_MAX   128
 #define HOST_PATIENCE_MS 60000
 
 struct host {
