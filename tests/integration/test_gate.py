@@ -47,6 +47,14 @@ class Gate(unittest.TestCase):
             b.world.zone(35)
             b.wait_open(90)
 
+    def test_warmth_lowers_the_duty_before_it_closes(self):
+        with phone(devices={"zone_target": "40C"}) as b:
+            b.wait_open()
+            self.assertGreaterEqual(b.json("status")["duty_permille"], 900)
+            b.world.zone(50)
+            wait_for("a lower duty", lambda: b.json("status")["duty_permille"] < 800, 40)
+            self.assertTrue(b.gate()["open"])
+
     def test_a_battery_that_drains_on_the_charger_closes(self):
         with phone() as b:
             b.wait_open()
