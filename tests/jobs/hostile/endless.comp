@@ -20,12 +20,20 @@ void wait4()
 	word[i] = 1 + word[word[i] & 1023] / (word[1023 - i] | 1);
 }
 
+void wait16()
+{
+	wait4();
+	wait4();
+	wait4();
+	wait4();
+}
+
 void main()
 {
 	while (word[1024] == 0) {
-		wait4();
-		wait4();
-		wait4();
-		wait4();
+		wait16();
+		wait16();
+		wait16();
+		wait16();
 	}
 }
