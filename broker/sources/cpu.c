@@ -3,17 +3,16 @@
  * Processor: do the owner's programs wait for it?
  *
  * A pressure trigger (PSI) wakes us when some task waited longer than the configured share of a
- * second. That may have been our own jobs, so two looks follow, from which the waiting of our
- * workers' threads is taken off (psi.h). If others waited, the fact is on; if not, the trigger
- * rests for a while, since jobs that fill the processor would fire it on and on. While the fact is
- * on a look every 5 s finds out when it is over (below half the share).
+ * second. That may have been our own jobs, so two looks a second apart follow, from which the
+ * waiting of our workers' threads is taken off (psi.h). If others waited, the fact is on; if
+ * not, the trigger rests for a while, since jobs that fill the processor would fire it on and on.
+ * While the fact is on a look every 5 s finds out when it is over (below half the share).
  *
- * The kernel brings the total in the pressure file up to date every two seconds (PSI_FREQ in
- * kernel/sched/psi.c), and not when it is read: two looks that are closer see no growth or too
- * much.
- *
- * The trigger exists only while the gate is open: in the kernel, too, it costs wake-ups. Where
- * none can be set, a look every 5 s stands in for it.
+ * The trigger exists only while the gate is open: in the kernel, too, it costs wake-ups. A look
+ * every 5 s stands beside it, and in for it where none can be set: a trigger without
+ * CAP_SYS_RESOURCE is judged by the work that also brings the averages up to date, and a program
+ * that reads the pressure file just before leaves that work nothing to do (psi_show() and
+ * psi_avgs_work() in kernel/sched/psi.c), so the trigger may stay silent.
  */
 #include <errno.h>
 #include <poll.h>
@@ -26,7 +25,7 @@
 #include "broker/sources/sensor.h"
 #include "libbroker/util/cleanup.h"
 
-#define CPU_CONFIRM_NS  (2100 * NS_PER_MS) /* the kernel's period and a little */
+#define CPU_CONFIRM_NS  (1 * NS_PER_S)
 #define CPU_REST_NS     (4 * NS_PER_S)
 #define CPU_LOOK_NS     (5 * NS_PER_S)
 #define CPU_WORKERS_MAX 64
@@ -156,6 +155,7 @@ static void cpu_arm_trigger(struct cpu *c)
 	if (c->trigger >= 0 && loop_watch(c->sensor.ctx.loop, c->trigger, POLLPRI,
 					  cpu_trigger_ready, c, &c->watch) == 0) {
 		c->sensor.tier = "psi trigger";
+		cpu_arm_look(c);
 		c->phase = CPU_TRIGGER;
 		return;
 	}
@@ -200,6 +200,12 @@ static void cpu_timer(void *data)
 			cpu_tell(c, permille >= (c->busy ? (limit + 1) / 2 : limit), permille);
 		c->before = now;
 	}
+	if (phase == CPU_TRIGGER && !c->busy && c->sensor.state == GATE_SENSOR_OK) {
+		loop_timer_at(c->timer, clock_now_ns() + CPU_LOOK_NS);
+		return;
+	}
+	if (phase == CPU_TRIGGER)
+		cpu_disarm(c);
 	if (phase == CPU_CONFIRM && !c->busy && c->sensor.state == GATE_SENSOR_OK) {
 		c->phase = CPU_REST;
 		loop_timer_at(c->timer, clock_now_ns() + CPU_REST_NS);
