@@ -138,7 +138,7 @@ void broker_resume(struct broker *b)
 	gatehost_fact(b->gate, &fact);
 }
 
-static void apply_limits(struct broker *b)
+void broker_apply_config(struct broker *b)
 {
 	const struct config *c = &b->config;
 	const struct sched_limits limits = {.default_weight = c->default_weight,
@@ -174,7 +174,7 @@ int broker_reload(struct broker *b, struct error *err)
 	if (r == 0) {
 		keep_bound(next, &b->config);
 		b->config = *next;
-		apply_limits(b);
+		broker_apply_config(b);
 		for (unsigned int i = 0; source_table[i]; i++)
 			if (b->sources[i] && source_table[i]->reload)
 				source_table[i]->reload(b->sources[i]);
@@ -185,11 +185,6 @@ int broker_reload(struct broker *b, struct error *err)
 	}
 	notify_send("READY=1");
 	return r;
-}
-
-void broker_apply_config(struct broker *b)
-{
-	apply_limits(b);
 }
 
 void broker_counts(struct broker *b, struct broker_counts *out)

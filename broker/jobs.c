@@ -89,7 +89,6 @@ struct job_rec *jobs_add(struct jobs *jobs, const struct store_job *row)
 	job->next = *bucket;
 	*bucket = job;
 	jobs->count++;
-	jobs->memory += job->memory;
 	return job;
 }
 
@@ -101,7 +100,6 @@ void jobs_drop(struct jobs *jobs, struct job_rec *job)
 		at = &(*at)->next;
 	*at = job->next;
 	jobs->count--;
-	jobs->memory -= job->memory;
 	free(job);
 }
 

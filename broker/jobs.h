@@ -38,7 +38,6 @@ struct job_rec {
 struct jobs {
 	struct job_rec **buckets;
 	uint32_t n_buckets, count;
-	uint64_t memory; /* of all, for nobody but the counts */
 };
 
 int jobs_init(struct jobs *jobs);
