@@ -64,7 +64,7 @@ def main():
               file=sys.stderr)
         return 2
     figures = Figures()
-    os.environ.setdefault("LP_NUM_THREADS", "1")  # see slices.undisturbed()
+    os.environ.setdefault("LP_NUM_THREADS", "0")  # see slices.undisturbed()
     for name in names:
         if name in NEED_ROOT and os.geteuid():
             print(f"{name}: left out; it needs root", flush=True)

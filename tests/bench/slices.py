@@ -28,8 +28,10 @@ def undisturbed(pid):
     """
     A software device computes on the processor, with the priority of idle time: any other program
     would be measured too. A GPU's work does not wait for compilers. So that its stand-in's does not
-    either, it is one thread (LP_NUM_THREADS=1), and the worker's threads go before all others.
-    The daemon keeps the priority that it gave itself.
+    either, the worker's threads go before all others. The daemon keeps the priority that it gave
+    itself. And a GPU fetches its next command by itself: so llvmpipe computes in the thread that
+    holds the queue (LP_NUM_THREADS=0). With one thread more (1), each dispatch is handed to it and
+    back, 0.1 to 0.2 ms of waking threads that no GPU has.
     """
     if (os.cpu_count() or 1) > 1:
         for task in map(int, os.listdir(f"/proc/{pid}/task")):
