@@ -31,12 +31,13 @@
  * A file belongs to all processes that hold it (by fork or passed descriptors) and
  * closes with the last of them.
  *
- * THE OWNER (IDLEGATE_IOC_HOST; needs CAP_KILL, for it has processes stopped; one at a time) sets the policy,
- * names thermal zones, and brings the facts that the module cannot see (schedule,
- * pause, GPU and processor use ...). It chooses which sensors the module watches by
- * itself; while nobody hosts, none is watched and nothing but `broker-gone` is told.
- * When its file closes, `broker-gone` is set: all leases are enforced. A gate starts
- * anew with each owner. The module cannot be unloaded while a file is open.
+ * THE OWNER (IDLEGATE_IOC_HOST; needs CAP_KILL, since it has processes stopped; one at
+ * a time) sets the policy, names thermal zones, and brings the facts that the module
+ * cannot see (schedule, pause, GPU and processor use ...). It chooses which sensors the
+ * module watches by itself; while nobody hosts, none is watched and nothing but
+ * `broker-gone` is told. When its file closes, `broker-gone` is set: all leases are
+ * enforced. A gate starts anew with each owner. The module cannot be unloaded while a
+ * file is open.
  *
  * A LEASE (IDLEGATE_IOC_JOIN) binds the calling process (its thread group) to the
  * gate. It must be called by the process itself: a worker calls it before it drops
@@ -179,7 +180,7 @@ struct idlegate_policy {
 	__u32 require_charging; /* 0 or 1 */
 	__u32 required_sensors;
 	__u32 look_ms; /* how often the module looks at batteries and zones while only looking can
-			* tell (the gate is open, or held by heat or level alone); 0: only when told */
+			* tell (open, or held by heat or level alone); 0: only when told */
 	__u32 reserved[7];
 };
 
