@@ -4,14 +4,16 @@
 # prints the one command to run and fails. Does nothing when all is there.
 #
 # `deps.sh bench` adds what benchmarks compare with, and never fails for the lack of it. Its package
-# starts a service, so where a service manager runs it is left to the owner.
+# starts a service, so where a service manager runs it is left to the owner. `deps.sh phone` adds what
+# makes and starts the virtual phone. `deps.sh list` prints what building and the integration tests
+# need, in Debian's names: the phone's root is made of it.
 set -eu
 
-debian="gcc g++ make pkg-config clang libclang-rt-dev clang-format liburing-dev libdrm-dev libnl-3-dev
-libnl-genl-3-dev libvulkan-dev mesa-vulkan-drivers zlib1g-dev libjansson-dev libinih-dev libsqlite3-dev sqlite3
-libsodium-dev libarchive-dev spirv-tools spirv-tools-dev libseccomp-dev libncurses-dev libcriterion-dev
-glslang-tools libsystemd-dev dbus-daemon codespell shellcheck dataset-fashion-mnist strace mandoc musl-tools
-python3 python3-jsonschema xz-utils tar"
+build="gcc g++ make pkg-config clang liburing-dev libdrm-dev libnl-3-dev libnl-genl-3-dev libvulkan-dev
+mesa-vulkan-drivers zlib1g-dev libjansson-dev libinih-dev libsqlite3-dev sqlite3 libsodium-dev libarchive-dev
+spirv-tools spirv-tools-dev libseccomp-dev libncurses-dev libcriterion-dev glslang-tools libsystemd-dev
+dbus-daemon dataset-fashion-mnist strace python3 python3-jsonschema xz-utils tar"
+debian="$build libclang-rt-dev clang-format codespell shellcheck mandoc musl-tools"
 alpine="gcc g++ make pkgconf clang compiler-rt clang-extra-tools liburing-dev libdrm-dev libnl3-dev
 vulkan-loader-dev vulkan-headers mesa-vulkan-swrast zlib-dev jansson-dev inih-dev sqlite-dev sqlite libsodium-dev
 libarchive-dev spirv-tools-dev libseccomp-dev ncurses-dev criterion-dev glslang shellcheck strace
@@ -71,9 +73,18 @@ install_or_tell() {
 	$as_root "$@"
 }
 
-if [ "${1:-}" = bench ]; then
+case ${1:-} in
+list)
+	echo "$build" | tr -s ' \n' '\n'
+	exit 0
+	;;
+bench)
 	install_bench
-fi
+	;;
+phone)
+	debian="$debian mmdebstrap linux-headers-amd64 util-linux"
+	;;
+esac
 
 if command -v apt-get >/dev/null; then
 	want=$(missing_debian | tr '\n' ' ')
