@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: MIT
+# The tests that need the phone's kernel: each tests/phone/suite/test_*.c is one program
+# $(B)/phone/suite/test_<name>, the other .c files there are what they share.
+PHONE_SUITE_SRC := $(sort $(wildcard tests/phone/suite/test_*.c))
+PHONE_SUITE_LIB := $(filter-out $(PHONE_SUITE_SRC),$(sort $(wildcard tests/phone/suite/*.c)))
+PHONE_SUITE_BIN := $(patsubst tests/phone/suite/%.c,$(B)/phone/suite/%,$(PHONE_SUITE_SRC))
+
+$(PHONE_SUITE_BIN): $(B)/phone/suite/%: $(B)/tests/phone/suite/%.o $(call objs,$(PHONE_SUITE_LIB))
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ -pthread
+
+.PHONY: phone-suite
+phone-suite: $(PHONE_SUITE_BIN)
