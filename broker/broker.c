@@ -175,9 +175,7 @@ int broker_reload(struct broker *b, struct error *err)
 		keep_bound(next, &b->config);
 		b->config = *next;
 		broker_apply_config(b);
-		for (unsigned int i = 0; source_table[i]; i++)
-			if (b->sources[i] && source_table[i]->reload)
-				source_table[i]->reload(b->sources[i]);
+		broker_gate_reload(b);
 		devices_reconfigure(b->devices, &b->config);
 		devices_probe(b->devices);
 		supervisor_kick(b->sup);
@@ -251,14 +249,4 @@ struct devices *broker_devices(struct broker *b)
 struct sched *broker_sched(struct broker *b)
 {
 	return b->sched;
-}
-
-unsigned int broker_sources(struct broker *b, struct source_status *out, unsigned int max)
-{
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; source_table[i] && n < max; i++)
-		if (b->sources[i])
-			source_table[i]->status(b->sources[i], &out[n++]);
-	return n;
 }

@@ -24,10 +24,13 @@ struct broker {
 	struct jobs jobs;
 	struct duty duty;
 	struct source_ctx source_ctx;
-	void *sources[BROKER_SOURCES_MAX]; /* as source_table[] */
+	struct source_module source_module;
+	void *sources[BROKER_SOURCES_MAX];
+	const struct source_ops *source_ops[BROKER_SOURCES_MAX]; /* of those that are open */
+	struct loop_timer *rehost; /* host the gate anew, soon */
 	struct broker_listener *listeners;
 	struct loop_timer *deadline; /* the earliest wall deadline of a job */
-	int result;
+	int result; /* -errno: why the loop was stopped */
 };
 
 /** broker_tell() - to the listeners; broker_tell_job(): that something of a job changed */
@@ -53,6 +56,13 @@ struct store_update broker_update(const struct job_rec *job, enum store_state st
 /** broker_apply_config() - hand what b->config says to the parts */
 void broker_apply_config(struct broker *b);
 void broker_on_deadline(void *data); /* timer: end the jobs that are late, arm for the next */
+
+/* broker_gate.c, in this order */
+int broker_gate_new(struct broker *b); /* closed */
+int broker_gate_host(struct broker *b, struct error *err); /* by the module, if it shall be */
+int broker_gate_start(struct broker *b, struct error *err); /* the sources: it may open */
+void broker_gate_reload(struct broker *b);
+void broker_gate_stop(struct broker *b); /* the sources; in any state */
 
 int broker_start(struct broker *b, struct error *err);
 void broker_deinit(struct broker *b);

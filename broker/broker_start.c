@@ -14,108 +14,6 @@
 #include "broker/notify.h"
 #include "libbroker/util/log.h"
 
-static void holds_text(uint32_t holds, char *out, size_t room)
-{
-	size_t at = 0;
-
-	out[0] = '\0';
-	for (uint32_t h = 0; h < IDLEGATE_HOLD_COUNT; h++) {
-		const char *name = gate_hold_info(h)->name;
-		size_t len = strlen(name);
-
-		if (!(holds & IDLEGATE_HOLD_BIT(h)) || at + len + 2 > room)
-			continue;
-		if (at)
-			out[at++] = ',';
-		memcpy(out + at, name, len + 1);
-		at += len;
-	}
-}
-
-static void tell_sources(struct broker *b, uint32_t holds)
-{
-	for (unsigned int i = 0; source_table[i]; i++)
-		if (b->sources[i] && source_table[i]->holds_changed)
-			source_table[i]->holds_changed(b->sources[i], holds);
-}
-
-static void on_gate(void *data, uint32_t holds, uint32_t before)
-{
-	struct broker *b = data;
-	const struct broker_event event = {.kind = BROKER_EVENT_GATE};
-	char names[200], status[240] = "STATUS=";
-
-	/* Getting out comes first; the rest can wait. */
-	if (!holds != !before)
-		supervisor_gate_changed(b->sup, !holds);
-	tell_sources(b, holds);
-	holds_text(holds, names, sizeof(names));
-	if (!holds != !before) {
-		log_info(holds ? "gate closed" : "gate open", LOG_STR("holds", names));
-		strcat(status, holds ? "closed: " : "open");
-		strncat(status, names, sizeof(status) - strlen(status) - 1);
-		notify_send(status);
-	}
-	broker_tell(b, &event);
-}
-
-static void on_fact(void *data, const struct gate_fact *fact)
-{
-	struct broker *b = data;
-
-	gatehost_fact(b->gate, fact);
-}
-
-static void on_heat(void *data, int32_t hottest_mc)
-{
-	struct broker *b = data;
-
-	supervisor_set_duty(b->sup, duty_update(&b->duty, hottest_mc, clock_now_ns()));
-}
-
-static int our_workers(void *data, int *pids, int max)
-{
-	struct broker *b = data;
-
-	return supervisor_pids(b->sup, pids, max);
-}
-
-static bool is_ours(void *data, int pid)
-{
-	struct broker *b = data;
-	int pids[64];
-	int n = supervisor_pids(b->sup, pids, 64);
-
-	for (int i = 0; i < n; i++)
-		if (pids[i] == pid)
-			return true;
-	return false;
-}
-
-static int open_sources(struct broker *b, struct error *err)
-{
-	b->source_ctx = (struct source_ctx){.loop = b->loop,
-					    .config = &b->config,
-					    .fact = on_fact,
-					    .heat = on_heat,
-					    .is_ours = is_ours,
-					    .workers = our_workers,
-					    .data = b};
-	for (unsigned int i = 0; source_table[i]; i++) {
-		int r;
-
-		if (i == BROKER_SOURCES_MAX)
-			return error_set(err, -E2BIG, NULL, "more sources than places for them");
-		r = source_table[i]->open(&b->sources[i], &b->source_ctx);
-		if (r < 0)
-			return error_set(err, r, source_table[i]->name,
-					 "the sensor cannot be started: %s", strerror(-r));
-	}
-	/* What a source's own first facts changed is told to it only now. */
-	tell_sources(b, gatehost_holds(b->gate));
-	return 0;
-}
-
 static int load_job(void *data, const struct store_job *row)
 {
 	struct broker *b = data;
@@ -168,7 +66,7 @@ static int start_parts(struct broker *b, struct error *err)
 	if (r == 0)
 		r = loop_timer_new(b->loop, broker_on_deadline, b, &b->deadline);
 	if (r == 0)
-		r = gatehost_new(&b->gate, b->loop, &b->config.gate, on_gate, b);
+		r = broker_gate_new(b);
 	if (r == 0)
 		r = devices_new(&b->devices, b->loop, &b->config, on_devices, b);
 	if (r < 0)
@@ -184,6 +82,9 @@ int broker_start(struct broker *b, struct error *err)
 
 	if (r < 0)
 		return r;
+	r = broker_gate_host(b, err);
+	if (r < 0)
+		return r;
 	r = store_load(b->store, load_job, b, err);
 	if (r < 0)
 		return r;
@@ -192,7 +93,7 @@ int broker_start(struct broker *b, struct error *err)
 	r = api_new(&b->api, b->loop, b, b->config.socket, b->config.max_clients, err);
 	if (r < 0)
 		return r;
-	r = open_sources(b, err);
+	r = broker_gate_start(b, err);
 	if (r < 0)
 		return r;
 	devices_probe(b->devices);
@@ -203,10 +104,7 @@ void broker_deinit(struct broker *b)
 {
 	if (b->api)
 		api_free(b->api);
-	for (unsigned int i = 0; source_table[i] && i < BROKER_SOURCES_MAX; i++)
-		if (b->sources[i])
-			source_table[i]->close(b->sources[i]);
-	memset(b->sources, 0, sizeof(b->sources));
+	broker_gate_stop(b);
 	store_close(b->store);
 	supervisor_free(b->sup);
 	if (b->devices)

@@ -24,7 +24,7 @@
 struct config_roots {
 	char sys[CONFIG_PATH_MAX]; /* /sys */
 	char proc[CONFIG_PATH_MAX]; /* /proc */
-	char dev[CONFIG_PATH_MAX]; /* /dev */
+	char dev[CONFIG_PATH_MAX]; /* /dev; the kernel module's device is idlegate in it */
 };
 
 /* Hours of the week in which work is allowed, local time. [schedule] allow = mon-fri 22:00-06:00 */
@@ -39,6 +39,12 @@ struct config_tenant { /* [tenant 1000]; others use the defaults of [scheduler] 
 	uint64_t day_budget_ns; /* device time a day; 0 = none set */
 };
 
+enum config_module { /* who hosts the gate */
+	CONFIG_MODULE_OFF, /* user space */
+	CONFIG_MODULE_AUTO, /* the kernel module, or user space where it cannot be had */
+	CONFIG_MODULE_REQUIRE, /* the kernel module, or brokerd does not start */
+};
+
 struct config {
 	struct config_roots roots;
 	char state_dir[CONFIG_PATH_MAX]; /* [broker] state_dir = /var/lib/idlebroker */
@@ -47,6 +53,7 @@ struct config {
 	char worker_user[64]; /* [broker] worker_user = nobody */
 	int log_level;
 
+	int module; /* [gate] enum config_module */
 	struct gate_policy gate; /* [gate] */
 	uint32_t cpu_busy_permille; /* [gate] share of time the owner's programs wait; sets */
 	uint32_t gpu_busy_permille; /* [gate] share of device time of foreign programs; sets */

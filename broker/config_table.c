@@ -48,6 +48,10 @@ const struct config_key config_table[] = {
 	KEY("broker", "log_level", LEVEL, log_level, 0, 0, "info",
 	    "The least important messages that are still written."),
 
+	KEY("gate", "module", MODULE, module, 0, 0, "auto",
+	    "Whether the kernel module idlegate hosts the gate. With auto, where it is loaded and no "
+	    "other process uses it; else user space does. With require, brokerd does not start "
+	    "without it."),
 	KEY("gate", "idle_after", DURATION, gate.idle_after_ns, MS, D, NULL,
 	    "The owner counts as using the device for this long after the last input."),
 	KEY("gate", "require_charging", BOOL, gate.require_charging, 0, 0, NULL,
@@ -99,9 +103,10 @@ const struct config_key config_table[] = {
 	    "A job has the device for this long before the next one's turn."),
 	KEY("slices", "grace", DURATION, grace_ns, MS, MIN, "100ms",
 	    "When the gate closes, a worker that is not off the device after this long is "
-	    "stopped."),
+	    "stopped, by the kernel module where it hosts the gate."),
 	KEY("slices", "kill", DURATION, kill_ns, 10 * MS, 10 * MIN, "2s",
-	    "And one that is not off the device after this long is killed; longer than grace."),
+	    "And one that is not off the device after this long is killed, the same way; longer "
+	    "than grace. The kernel module waits for at most 1min."),
 	KEY("slices", "evict_after", DURATION, evict_after_ns, 0, D, "30s",
 	    "When the gate stays closed, a job writes a checkpoint and frees its memory after "
 	    "this long."),

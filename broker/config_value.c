@@ -72,6 +72,11 @@ static const char *const sensor_names[GATE_SENSOR_COUNT] = {
 	[GATE_SENSOR_SCHEDULE] = "schedule",
 };
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
+static const char *const module_names[] = {
+	[CONFIG_MODULE_OFF] = "off",
+	[CONFIG_MODULE_AUTO] = "auto",
+	[CONFIG_MODULE_REQUIRE] = "require",
+};
 static const char *const yes_names[] = {"no", "yes", "off", "on", "false", "true", "0", "1"};
 
 static const struct unit *unit_find(const struct unit *units, const char *suffix)
@@ -265,6 +270,11 @@ int config_value_parse(const struct config_key *key, void *base, const char *tex
 		if (r >= 0)
 			*(int *)field = r;
 		return r < 0 ? r : 0;
+	case CONFIG_MODULE:
+		r = name_find(module_names, ARRAY_SIZE(module_names), text, strlen(text));
+		if (r >= 0)
+			*(int *)field = r;
+		return r < 0 ? r : 0;
 	case CONFIG_PATH:
 		return path_parse(field, CONFIG_PATH_MAX, text);
 	case CONFIG_SOCKET:
@@ -312,6 +322,9 @@ void config_value_format(const struct config_key *key, const void *base, unsigne
 	case CONFIG_LEVEL:
 		snprintf(out, CONFIG_TEXT_MAX, "%s", level_names[*(const int *)field]);
 		break;
+	case CONFIG_MODULE:
+		snprintf(out, CONFIG_TEXT_MAX, "%s", module_names[*(const int *)field]);
+		break;
 	case CONFIG_PATH:
 	case CONFIG_SOCKET:
 	case CONFIG_USER:
@@ -347,6 +360,7 @@ static const char *const kinds[] = {
 	[CONFIG_TEMPERATURE] = "degrees Celsius (\"40C\" or \"40.5\")",
 	[CONFIG_BOOL] = "yes or no",
 	[CONFIG_LEVEL] = "error, warning, info or debug",
+	[CONFIG_MODULE] = "auto, require or off",
 	[CONFIG_PATH] = "an absolute path of at most 255 bytes",
 	[CONFIG_SOCKET] = "an absolute path of at most 107 bytes",
 	[CONFIG_USER] = "a user's name of at most 63 bytes",

@@ -25,6 +25,7 @@ enum config_type {
 	CONFIG_TEMPERATURE, /* int32_t, thousandths of a degree: "40C", "40.5" */
 	CONFIG_BOOL, /* bool */
 	CONFIG_LEVEL, /* int, enum log_level */
+	CONFIG_MODULE, /* int, enum config_module */
 	CONFIG_PATH, /* char[CONFIG_PATH_MAX], absolute */
 	CONFIG_SOCKET, /* the same, short enough for a Unix socket */
 	CONFIG_USER, /* char[64] */

@@ -1,158 +1,114 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host of the gate in user space; see gatehost.h.
- *
- * The page is a memory file that this process maps for writing first and then seals against
- * every later writable mapping, write and change of size: whoever gets the descriptor can read,
- * and nothing else. There is one writer, this thread; a reader needs no lock but the sequence
- * count (linux/idlegate.h).
+ * The host of the gate over its backends; see gatehost.h. What is here does not depend on who
+ * hosts: the listener, the last changes, and going from one backend to the other.
  */
 #include "broker/gatehost.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/idlegate.h>
 #include <stdlib.h>
-#include <sys/mman.h>
+#include <string.h>
 #include <time.h>
 
+#include "broker/gatehost_backend.h"
 #include "libbroker/util/cleanup.h"
-#include "libbroker/util/io.h"
 #include "libbroker/util/log.h"
-
-#ifndef F_SEAL_FUTURE_WRITE
-#define F_SEAL_FUTURE_WRITE 0x0010
-#endif
-
-#define NONSENSE_LOG_EVERY_NS (60 * NS_PER_S)
-
-_Static_assert(sizeof(struct idlegate_page) == 136, "the page's layout is what others read");
-_Static_assert(sizeof(struct idlegate_page) <= IDLEGATE_PAGE_SIZE, "it must fit the page");
-_Static_assert(GATE_NEVER == UINT64_MAX, "a gate without a deadline must disarm the timer");
 
 struct gatehost {
 	struct loop *loop;
-	struct loop_timer *timer;
-	gatehost_fn fn;
-	void *data;
-	bool telling; /* fn runs */
-	uint32_t told; /* the holds that fn knows */
+	struct gatehost_backend *backend;
 	struct gate_policy policy;
-	struct gate gate;
-	struct idlegate_page *page; /* shared with others: volatile or atomic stores only */
-	int fd;
-	uint64_t nonsense_logged_ns;
+	gatehost_fn fn;
+	gatehost_lost_fn lost;
+	void *data;
+	struct loop_timer *lost_timer;
+	bool telling; /* fn runs */
+	uint32_t holds; /* after the last change that the backend spoke of */
+	uint32_t told; /* the holds that fn knows */
 	unsigned int n_changes; /* all so far; the last ones are in the ring */
 	struct gatehost_change ring[GATEHOST_HISTORY];
 };
 
 DEFINE_CLEANUP(struct gatehost, gatehost, gatehost_free)
 
-static void store_u64(__u64 *to, uint64_t value)
-{
-	*(volatile __u64 *)to = value;
-}
-
-/* A 64-bit store may tear on a 32-bit machine; the sequence count is there for that. */
-static void publish(struct gatehost *g)
-{
-	struct idlegate_page *p = g->page;
-	uint32_t seq = p->seq;
-
-	__atomic_store_n(&p->seq, seq + 1, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	__atomic_store_n(&p->holds, g->gate.holds, __ATOMIC_RELAXED);
-	store_u64(&p->changed_ns, g->gate.changed_ns);
-	store_u64(&p->input_ns, g->gate.input_ns);
-	store_u64(&p->closes, g->gate.closes);
-	store_u64(&p->opens, g->gate.opens);
-	store_u64(&p->facts, g->gate.facts);
-	__atomic_store_n(&p->seq, seq + 2, __ATOMIC_RELEASE);
-}
-
-static void remember(struct gatehost *g, uint32_t before)
+void gatehost_changed(struct gatehost *g, uint64_t at_ns, uint32_t holds, uint32_t before)
 {
 	struct gatehost_change *c = &g->ring[g->n_changes++ % GATEHOST_HISTORY];
+	uint64_t now = clock_now_ns();
 	struct timespec ts;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
-	*c = (struct gatehost_change){.at_ns = g->gate.changed_ns,
-				      .at_s = ts.tv_sec,
-				      .set = g->gate.holds & ~before,
-				      .cleared = before & ~g->gate.holds,
-				      .holds = g->gate.holds};
+	*c = (struct gatehost_change){.at_ns = at_ns,
+				      .at_s = ts.tv_sec -
+					      (int64_t)((now > at_ns ? now - at_ns : 0) / NS_PER_S),
+				      .set = holds & ~before,
+				      .cleared = before & ~holds,
+				      .holds = holds};
+	g->holds = holds;
 }
 
-static void tell(struct gatehost *g)
+void gatehost_tell(struct gatehost *g)
 {
 	if (g->telling)
 		return;
 	g->telling = true;
-	while (g->told != g->gate.holds) {
+	while (g->told != g->holds) {
 		uint32_t before = g->told;
 
-		g->told = g->gate.holds;
+		g->told = g->holds;
 		if (g->fn)
 			g->fn(g->data, g->told, before);
 	}
 	g->telling = false;
 }
 
-static void complain(struct gatehost *g, const struct gate_fact *fact)
+/* The old one goes last: at no moment is there a page that is open and has no host. */
+static void put_in_place(struct gatehost *g, struct gatehost_backend *next)
 {
-	if (g->nonsense_logged_ns && g->gate.now_ns - g->nonsense_logged_ns < NONSENSE_LOG_EVERY_NS)
+	struct gatehost_backend *old = g->backend;
+	uint32_t holds = next->ops->holds(next);
+
+	g->backend = next;
+	if (old)
+		old->ops->free(old);
+	if (old && holds != g->holds)
+		gatehost_changed(g, clock_now_ns(), holds, g->holds);
+	g->holds = holds;
+}
+
+void gatehost_broke(struct gatehost *g, int error)
+{
+	struct gatehost_backend *next;
+
+	log_error("the gate's host failed; user space takes over",
+		  LOG_STR("tier", g->backend->ops->tier), LOG_STR("why", strerror(-error)));
+	if (gatehost_local_new(&next, g, g->loop, &g->policy) < 0) {
+		loop_stop(g->loop); /* without a host there is nothing to lend */
 		return;
-	g->nonsense_logged_ns = g->gate.now_ns;
-	log_warning("a source told the gate what makes no sense; it holds as sensor-lost",
-		    LOG_UINT("fact", fact->kind));
+	}
+	put_in_place(g, next);
+	loop_timer_at(g->lost_timer, 0);
 }
 
-static void step(struct gatehost *g, const struct gate_fact *fact)
+static void tell_lost(void *data)
 {
-	uint32_t before = g->gate.holds;
+	struct gatehost *g = data;
 
-	if (gate_step(&g->gate, &g->policy, fact, clock_now_ns()) < 0)
-		complain(g, fact);
-	publish(g);
-	if (g->gate.holds != before)
-		remember(g, before);
-	loop_timer_at(g->timer, gate_next_deadline(&g->gate));
+	gatehost_tell(g);
+	if (g->lost)
+		g->lost(g->data);
 }
 
-void gatehost_fact(struct gatehost *g, const struct gate_fact *fact)
+void gatehost_on_lost(struct gatehost *g, gatehost_lost_fn fn)
 {
-	step(g, fact);
-	tell(g);
-}
-
-static void deadline(void *data)
-{
-	gatehost_fact(data, &(struct gate_fact){.kind = GATE_FACT_TICK});
-}
-
-static int make_page(struct gatehost *g)
-{
-	void *at;
-
-	g->fd = io_memfd("idlegate", NULL, IDLEGATE_PAGE_SIZE);
-	if (g->fd < 0)
-		return g->fd;
-	at = mmap(NULL, IDLEGATE_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, g->fd, 0);
-	if (at == MAP_FAILED)
-		return -errno;
-	g->page = at;
-	if (fcntl(g->fd, F_ADD_SEALS,
-		  F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-		return -errno;
-	g->page->magic = IDLEGATE_PAGE_MAGIC;
-	g->page->version = IDLEGATE_PAGE_VERSION;
-	return 0;
+	g->lost = fn;
 }
 
 int gatehost_new(struct gatehost **out, struct loop *loop, const struct gate_policy *policy,
 		 gatehost_fn fn, void *data)
 {
 	_cleanup_(cleanup_gatehostp) struct gatehost *g = NULL;
+	struct gatehost_backend *backend;
 	int r;
 
 	if (gate_policy_check(policy))
@@ -160,16 +116,16 @@ int gatehost_new(struct gatehost **out, struct loop *loop, const struct gate_pol
 	g = calloc(1, sizeof(*g));
 	if (!g)
 		return -ENOMEM;
-	*g = (struct gatehost){.loop = loop, .fn = fn, .data = data, .policy = *policy, .fd = -1};
-	r = make_page(g);
+	*g = (struct gatehost){.loop = loop, .fn = fn, .data = data, .policy = *policy};
+	r = loop_timer_new(loop, tell_lost, g, &g->lost_timer);
+	if (r == 0)
+		r = gatehost_local_new(&backend, g, loop, policy);
 	if (r < 0)
 		return r;
-	r = loop_timer_new(loop, deadline, g, &g->timer);
-	if (r < 0)
-		return r;
-	gate_init(&g->gate, policy, clock_now_ns());
-	step(g, &(struct gate_fact){.kind = GATE_FACT_HOST, .on = true});
-	g->told = g->gate.holds; /* the caller has no use for a call before this returns */
+	gatehost_changed(g, clock_now_ns(), backend->ops->holds(backend),
+			 IDLEGATE_HOLD_BIT(IDLEGATE_HOLD_BROKER_GONE));
+	put_in_place(g, backend);
+	g->told = g->holds; /* the caller has no use for a call before this returns */
 	*out = steal_ptr(g);
 	return 0;
 }
@@ -178,37 +134,85 @@ void gatehost_free(struct gatehost *g)
 {
 	if (!g)
 		return;
-	if (g->timer)
-		step(g, &(struct gate_fact){.kind = GATE_FACT_HOST, .on = false});
-	loop_timer_free(g->timer);
-	if (g->page)
-		munmap(g->page, IDLEGATE_PAGE_SIZE);
-	cleanup_closep(&g->fd);
+	if (g->backend)
+		g->backend->ops->free(g->backend);
+	loop_timer_free(g->lost_timer);
 	free(g);
+}
+
+int gatehost_use_module(struct gatehost *g, const char *device, const struct idlegate_zones *zones,
+			struct error *err)
+{
+	struct gatehost_backend *next;
+	int r;
+
+	/* One owner at a time: an own one makes room first. */
+	if (gatehost_is_module(g)) {
+		r = gatehost_use_local(g);
+		if (r < 0)
+			return error_set(err, r, device, "%s", strerror(-r));
+	}
+	r = gatehost_module_new(&next, g, g->loop, &g->policy, device, zones, err);
+	if (r < 0)
+		return r;
+	put_in_place(g, next);
+	gatehost_tell(g);
+	return 0;
+}
+
+int gatehost_use_local(struct gatehost *g)
+{
+	struct gatehost_backend *next;
+	int r = gatehost_local_new(&next, g, g->loop, &g->policy);
+
+	if (r < 0)
+		return r;
+	put_in_place(g, next);
+	gatehost_tell(g);
+	return 0;
 }
 
 int gatehost_set_policy(struct gatehost *g, const struct gate_policy *policy)
 {
+	int r;
+
 	if (gate_policy_check(policy))
 		return -EINVAL;
 	g->policy = *policy;
-	deadline(g); /* a tick applies it */
+	r = g->backend->ops->set_policy(g->backend, policy);
+	if (r < 0)
+		gatehost_broke(g, r); /* limits that passed the check are no reason to refuse */
+	gatehost_tell(g);
 	return 0;
+}
+
+void gatehost_fact(struct gatehost *g, const struct gate_fact *fact)
+{
+	int r = g->backend->ops->fact(g->backend, fact);
+
+	if (r < 0 && r != -EINVAL)
+		gatehost_broke(g, r);
+	gatehost_tell(g);
 }
 
 uint32_t gatehost_holds(const struct gatehost *g)
 {
-	return g->gate.holds;
+	return g->backend->ops->holds(g->backend);
 }
 
-const struct gate *gatehost_gate(const struct gatehost *g)
+void gatehost_state(struct gatehost *g, struct idlegate_state *out)
 {
-	return &g->gate;
+	int r = g->backend->ops->state(g->backend, out);
+
+	if (r == 0)
+		return;
+	gatehost_broke(g, r);
+	g->backend->ops->state(g->backend, out);
 }
 
 int gatehost_page_fd(const struct gatehost *g)
 {
-	return g->fd;
+	return g->backend->ops->page_fd(g->backend);
 }
 
 unsigned int gatehost_history(const struct gatehost *g, struct gatehost_change *out)
@@ -218,4 +222,50 @@ unsigned int gatehost_history(const struct gatehost *g, struct gatehost_change *
 	for (unsigned int i = 0; i < n; i++)
 		out[i] = g->ring[(g->n_changes - 1 - i) % GATEHOST_HISTORY];
 	return n;
+}
+
+const char *gatehost_tier(const struct gatehost *g)
+{
+	return g->backend->ops->tier;
+}
+
+bool gatehost_is_module(const struct gatehost *g)
+{
+	return g->backend->ops->lease_fd != NULL;
+}
+
+uint32_t gatehost_watched(const struct gatehost *g)
+{
+	return g->backend->ops->watched ? g->backend->ops->watched(g->backend) : 0;
+}
+
+int gatehost_look(struct gatehost *g)
+{
+	int r;
+
+	if (!g->backend->ops->look)
+		return -EOPNOTSUPP;
+	r = g->backend->ops->look(g->backend);
+	if (r < 0)
+		gatehost_broke(g, r);
+	gatehost_tell(g);
+	return r;
+}
+
+int gatehost_zones(struct gatehost *g, const struct idlegate_zones *zones)
+{
+	int r = g->backend->ops->zones ? g->backend->ops->zones(g->backend, zones) : -EOPNOTSUPP;
+
+	gatehost_tell(g);
+	return r;
+}
+
+int gatehost_info(struct gatehost *g, struct idlegate_info *out)
+{
+	return g->backend->ops->info ? g->backend->ops->info(g->backend, out) : -EOPNOTSUPP;
+}
+
+int gatehost_lease_fd(struct gatehost *g)
+{
+	return g->backend->ops->lease_fd ? g->backend->ops->lease_fd(g->backend) : -EOPNOTSUPP;
 }

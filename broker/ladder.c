@@ -7,6 +7,12 @@
  *   limit        SIGKILL for the same
  *   eviction     the parked ones write a checkpoint and free the device
  *
+ * Where the kernel module hosts the gate, the second and third rung are the kernel's: a worker has
+ * a lease, which it parks when nothing of it is on the device, and which the kernel enforces with
+ * the same times. It knows better who is on the device: one that loads or compiles is not touched.
+ * Nothing is done twice here, and one that the kernel stopped is let go on for an eviction, since
+ * it must run to leave; that it gets out of the device by the limit is still the kernel's to see.
+ *
  * One timer, armed only while there is a next rung for some worker: with all of them gone, a
  * closed gate costs nothing.
  */
@@ -46,6 +52,7 @@ static void worker_continue(struct worker *w)
 
 void ladder_evict(struct worker *w)
 {
+	w->stopped |= w->leased; /* perhaps, by the kernel */
 	worker_continue(w);
 	if (w->phase == WORKER_STARTING || w->phase == WORKER_LOADING) {
 		/* Nothing of the job was done yet in this run: there is nothing to keep. */
@@ -85,7 +92,7 @@ static uint64_t worker_rung(struct worker *w, uint64_t now)
 	}
 	if (w->phase == WORKER_FINISHING || sup->open)
 		return UINT64_MAX;
-	if (!worker_is_out(w)) {
+	if (!worker_is_out(w) && !w->leased) {
 		if (now >= sup->closed_ns + c->kill_ns) {
 			kill_late(w, "it did not park within the limit");
 			return UINT64_MAX;
@@ -187,6 +194,12 @@ void ladder_watch(struct worker *w, uint64_t now)
 static void evict_one(struct worker *w)
 {
 	ladder_evict(w);
+}
+
+void supervisor_evict_all(struct supervisor *sup)
+{
+	worker_each(sup, evict_one);
+	ladder_run(sup);
 }
 
 void supervisor_shutdown(struct supervisor *sup, void (*done)(void *data), void *data)

@@ -186,7 +186,7 @@ static int run(struct broker *b)
 	r = loop_run(b->loop);
 	if (r < 0)
 		log_error("the loop failed", LOG_STR("why", strerror(-r)));
-	return r;
+	return r < 0 ? r : b->result;
 }
 
 int main(int argc, char **argv)

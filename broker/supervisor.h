@@ -31,6 +31,8 @@ void supervisor_gate_changed(struct supervisor *sup, bool open);
 void supervisor_set_duty(struct supervisor *sup, uint32_t permille);
 /** supervisor_kill_job() - its worker, if it has one, ends now; the job's end is the caller's */
 void supervisor_kill_job(struct supervisor *sup, struct job_rec *job);
+/** supervisor_evict_all() - every worker leaves; its job waits for another */
+void supervisor_evict_all(struct supervisor *sup);
 /** supervisor_shutdown() - evict all; @done is called once none is left, or after the time-out */
 void supervisor_shutdown(struct supervisor *sup, void (*done)(void *data), void *data);
 

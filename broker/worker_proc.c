@@ -2,9 +2,13 @@
 /*
  * Starting, talking to and burying one worker; see worker_proc.h.
  *
- * Descriptors of the child: 0 and 1 /dev/null, 2 a pipe that becomes the job's log, 3 to 6 as
+ * Descriptors of the child: 0 and 1 /dev/null, 2 a pipe that becomes the job's log, 3 to 6 or 7 as
  * worker_proto.h says; all others are closed. Its environment is a short list, so that nothing of
  * brokerd's own leaks into it.
+ *
+ * A lease binds the process that joins it, so the child does, while it still has brokerd's rights;
+ * without the lease it was to have it does not run. The descriptor stays open here too: the
+ * worker cannot end its lease by closing its own.
  */
 #include "broker/worker_proc.h"
 
@@ -15,6 +19,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -33,7 +38,7 @@ struct worker_proc {
 	const struct worker_proc_ops *ops;
 	void *data;
 	pid_t pid;
-	int pidfd, control, log;
+	int pidfd, control, log, lease;
 	struct grant_page *grant;
 	struct report_page *report;
 	struct loop_watch *pid_watch, *control_watch, *log_watch;
@@ -59,30 +64,48 @@ static const char *const env_kept[] = {"PATH",
 struct child {
 	const char *argv[12];
 	char *envp[ENV_MAX];
-	int fds[4]; /* become 3, 4, 5, 6 */
+	int fds[5]; /* become 3, 4, 5, 6 and, if there is one, 7 */
+	unsigned int n_fds;
 	int log;
+	struct idlegate_join join;
 };
+
+/* Words that need no memory: this runs between fork and exec. */
+__attribute__((noreturn)) static void child_not_joined(int error)
+{
+	char text[] = "the kernel refused a lease of /dev/idlegate (error 000): not run\n";
+	char *digits = strchr(text, '0');
+
+	digits[0] = (char)('0' + error / 100 % 10);
+	digits[1] = (char)('0' + error / 10 % 10);
+	digits[2] = (char)('0' + error % 10);
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(126);
+	_exit(125);
+}
 
 /* Between fork and exec: only calls that are safe after fork in a threaded process. */
 __attribute__((noreturn)) static void child_run(const struct child *c)
 {
 	int null = open("/dev/null", O_RDWR);
-	int high[5];
+	int high[6];
 	sigset_t none;
 
 	if (null < 0)
 		_exit(126);
 	/* First out of the way of the numbers they shall have, then to these. */
-	for (int i = 0; i < 4; i++)
+	for (unsigned int i = 0; i < c->n_fds; i++)
 		high[i] = fcntl(c->fds[i], F_DUPFD, 32);
-	high[4] = fcntl(c->log, F_DUPFD, 32);
+	high[5] = fcntl(c->log, F_DUPFD, 32);
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
-	dup2(high[4], STDERR_FILENO);
-	for (int i = 0; i < 4; i++)
-		if (dup2(high[i], WORKER_FD_CONTROL + i) < 0)
+	dup2(high[5], STDERR_FILENO);
+	for (unsigned int i = 0; i < c->n_fds; i++)
+		if (dup2(high[i], WORKER_FD_CONTROL + (int)i) < 0)
 			_exit(126);
-	syscall(SYS_close_range, WORKER_FD_REPORT + 1, ~0u, 0);
+	syscall(SYS_close_range, WORKER_FD_CONTROL + c->n_fds, ~0u, 0);
+	if (c->n_fds > 4 && ioctl(WORKER_FD_LEASE, IDLEGATE_IOC_JOIN, &c->join) < 0)
+		child_not_joined(errno);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
@@ -121,6 +144,8 @@ static void child_arguments(struct child *c, const struct worker_spawn *spawn)
 		c->argv[n++] = "--user";
 		c->argv[n++] = spawn->user;
 	}
+	if (spawn->lease_fd >= 0)
+		c->argv[n++] = "--lease";
 	c->argv[n] = NULL;
 }
 
@@ -240,7 +265,10 @@ static int watch_all(struct worker_proc *w, struct loop *loop)
 static int spawn_child(struct worker_proc *w, const struct worker_spawn *spawn, int sock,
 		       int grant_fd, int report_fd, int log_end)
 {
-	struct child c = {.fds = {sock, spawn->gate_fd, grant_fd, report_fd}, .log = log_end};
+	struct child c = {.fds = {sock, spawn->gate_fd, grant_fd, report_fd, spawn->lease_fd},
+			  .n_fds = spawn->lease_fd >= 0 ? 5 : 4,
+			  .join = spawn->join,
+			  .log = log_end};
 
 	child_arguments(&c, spawn);
 	child_environment(&c);
@@ -288,10 +316,17 @@ int worker_proc_start(struct worker_proc **out, struct loop *loop, const struct 
 	_cleanup_(cleanup_worker_procp) struct worker_proc *w = calloc(1, sizeof(*w));
 	int r;
 
-	if (!w)
+	if (!w) {
+		cleanup_closep(&spawn->lease_fd);
 		return error_set(err, -ENOMEM, spawn->program, "out of memory");
-	*w = (struct worker_proc){
-		.ops = ops, .data = data, .pid = -1, .pidfd = -1, .control = -1, .log = -1};
+	}
+	*w = (struct worker_proc){.ops = ops,
+				  .data = data,
+				  .pid = -1,
+				  .pidfd = -1,
+				  .control = -1,
+				  .log = -1,
+				  .lease = spawn->lease_fd};
 	if (access(spawn->program, X_OK) < 0)
 		return error_set(
 			err, -errno, spawn->program,
@@ -322,6 +357,7 @@ void worker_proc_free(struct worker_proc *w)
 		close(w->control);
 	if (w->log >= 0)
 		close(w->log);
+	cleanup_closep(&w->lease);
 	if (w->grant)
 		munmap(w->grant, GRANT_PAGE_SIZE);
 	if (w->report)

@@ -9,6 +9,7 @@
 #ifndef BROKER_WORKER_PROC_H
 #define BROKER_WORKER_PROC_H
 
+#include <linux/idlegate.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -34,6 +35,8 @@ struct worker_spawn {
 	const char *user; /* to become, when brokerd is root */
 	const struct device *device;
 	int gate_fd; /* the gate page */
+	int lease_fd; /* of /dev/idlegate, for it to join by; -1: none. Taken over in any case */
+	struct idlegate_join join;
 	struct grant_page grant; /* its first contents */
 };
 

@@ -464,6 +464,25 @@ static void on_started_row(void *data, int result, const struct error *err)
 		log_warning("the start of a job is not recorded", LOG_STR("why", err->what));
 }
 
+/*
+ * Its lease, where the kernel enforces it: SIGSTOP at the grace and SIGKILL at the limit are the
+ * ladder's, done by the module. @out: -1 in user space. Return: 0, or -errno: none is to be had.
+ */
+static int lease_for(struct broker *b, struct idlegate_join *join, int *out)
+{
+	uint64_t limit = b->config.kill_ns / NS_PER_MS;
+	uint64_t grace = b->config.grace_ns / NS_PER_MS;
+
+	*out = -1;
+	if (!gatehost_is_module(b->gate))
+		return 0;
+	limit = limit < IDLEGATE_LEASE_MAX_MS ? limit : IDLEGATE_LEASE_MAX_MS;
+	*join = (struct idlegate_join){.grace_ms = (uint32_t)(grace < limit ? grace : limit),
+				       .limit_ms = (uint32_t)limit};
+	*out = gatehost_lease_fd(b->gate);
+	return *out < 0 ? *out : 0;
+}
+
 int worker_start(struct slot *slot, struct job_rec *job, const struct device *device)
 {
 	struct broker *b = slot->sup->broker;
@@ -489,8 +508,17 @@ int worker_start(struct slot *slot, struct job_rec *job, const struct device *de
 
 	if (!w)
 		return -ENOMEM;
-	*w = (struct worker){
-		.sup = slot->sup, .slot = slot, .job = job, .charged_at_ns = clock_now_ns()};
+	r = lease_for(b, &spawn.join, &spawn.lease_fd);
+	if (r < 0) {
+		log_error("no lease for a worker", LOG_STR("why", strerror(-r)));
+		free(w);
+		return r;
+	}
+	*w = (struct worker){.sup = slot->sup,
+			     .slot = slot,
+			     .job = job,
+			     .leased = spawn.lease_fd >= 0,
+			     .charged_at_ns = clock_now_ns()};
 	r = worker_proc_start(&w->proc, b->loop, &spawn, &ops, w, &err);
 	if (r < 0) {
 		log_error("worker not started", LOG_STR("program", err.where),

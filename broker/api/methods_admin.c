@@ -6,7 +6,6 @@
 
 #include "broker/api/api_internal.h"
 
-#define TIER        "user-space"
 #define SOURCES_MAX 16
 
 static uint64_t day_budget(const struct config *config, uid_t uid)
@@ -28,10 +27,11 @@ void method_status(struct call *call)
 
 	broker_counts(b, &counts);
 	j = json_pack("{s:s, s:s, s:i, s:I, s:b, s:o, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:b}",
-		      "version", IDLEBROKER_VERSION, "tier", TIER, "pid", (int)getpid(),
-		      "uptime_ns", (json_int_t)(clock_now_ns() - call->api->started_ns), "open",
-		      holds == 0, "holds", holds_json(holds), "waiting", (int)counts.waiting,
-		      "running", (int)counts.running, "parked", (int)counts.parked, "clients",
+		      "version", IDLEBROKER_VERSION, "tier", gatehost_tier(broker_gate(b)), "pid",
+		      (int)getpid(), "uptime_ns",
+		      (json_int_t)(clock_now_ns() - call->api->started_ns), "open", holds == 0,
+		      "holds", holds_json(holds), "waiting", (int)counts.waiting, "running",
+		      (int)counts.running, "parked", (int)counts.parked, "clients",
 		      (int)counts.clients, "duty_permille", (int)broker_duty(b), "used_today_ns",
 		      (json_int_t)sched_used_today(broker_sched(b), call->peer.uid, broker_day()),
 		      "wakeups", (json_int_t)counts.wakeups, "store_ok",
@@ -89,6 +89,32 @@ static void check(json_t *list, const char *name, bool ok, const char *detail)
 					      detail));
 }
 
+/* Who hosts the gate, and what the kernel had to do about workers. */
+static void check_module(json_t *list, struct broker *b)
+{
+	int wanted = broker_config(b)->module;
+	struct idlegate_info info;
+	char text[256];
+
+	if (gatehost_info(broker_gate(b), &info) == 0) {
+		snprintf(
+			text, sizeof(text),
+			"idlegate hosts the gate, interface %u; %u leases, %llu workers stopped and "
+			"%llu killed since it was loaded",
+			info.abi, info.leases, (unsigned long long)info.stops,
+			(unsigned long long)info.kills);
+		check(list, "module", true, text);
+		return;
+	}
+	snprintf(
+		text, sizeof(text), "%s",
+		wanted == CONFIG_MODULE_OFF
+			? "off by [gate] module: user space hosts the gate"
+			: "not in use: user space hosts the gate. Closing is then brokerd's and the "
+			  "worker's alone; load idlegate and reload the broker (its log says why not)");
+	check(list, "module", wanted != CONFIG_MODULE_REQUIRE, text);
+}
+
 static json_t *checks_json(struct broker *b)
 {
 	const struct config *config = broker_config(b);
@@ -100,6 +126,7 @@ static json_t *checks_json(struct broker *b)
 	const char *why_none;
 	bool ok;
 
+	check_module(list, b);
 	ok = store_healthy(broker_store(b), &why);
 	check(list, "store", ok, ok ? config->state_dir : why.what);
 	ok = access(config->worker, X_OK) == 0;
@@ -126,8 +153,9 @@ void method_doctor(struct call *call)
 				      json_pack("{s:s, s:s, s:b, s:s}", "name", status[i].name,
 						"tier", status[i].tier, "ok", status[i].ok,
 						"detail", status[i].detail));
-	call_reply(call, json_pack("{s:s, s:o, s:o}", "tier", TIER, "sensors", sensors, "checks",
-				   checks_json(call->api->broker)));
+	call_reply(call, json_pack("{s:s, s:o, s:o}", "tier",
+				   gatehost_tier(broker_gate(call->api->broker)), "sensors",
+				   sensors, "checks", checks_json(call->api->broker)));
 }
 
 void method_reload(struct call *call)

@@ -19,16 +19,15 @@ static json_int_t ago(uint64_t then_ns, uint64_t now_ns)
 	return then_ns < now_ns ? (json_int_t)(now_ns - then_ns) : 0;
 }
 
-static json_t *hold_json(const struct gate *gate, uint32_t h, uint64_t now_ns)
+static json_t *hold_json(const struct idlegate_state *gate, uint32_t h, uint64_t now_ns)
 {
 	const struct gate_hold_info *info = gate_hold_info(h);
-	const struct gate_hold_state *state = &gate->hold[h];
 	json_t *j = json_pack("{s:s, s:s, s:s, s:I}", "name", info->name, "why", info->why,
-			      "clears", info->clears, "age_ns", ago(state->since_ns, now_ns));
+			      "clears", info->clears, "age_ns", ago(gate->since_ns[h], now_ns));
 
-	if (j && state->clear_at_ns != GATE_NEVER)
+	if (j && gate->clear_at_ns[h] != IDLEGATE_NEVER)
 		json_object_set_new(j, "clear_in_ns",
-				    json_integer(ago(now_ns, state->clear_at_ns)));
+				    json_integer(ago(now_ns, gate->clear_at_ns[h])));
 	return j;
 }
 
@@ -51,20 +50,22 @@ static json_t *history_json(struct gatehost *g, uint64_t now_ns)
 json_t *gate_json(struct api *api)
 {
 	struct gatehost *g = broker_gate(api->broker);
-	const struct gate *gate = gatehost_gate(g);
-	uint64_t now = clock_now_ns();
 	json_t *holds = json_array(), *j;
+	struct idlegate_state gate;
+	uint64_t now;
 
+	gatehost_state(g, &gate);
+	now = clock_now_ns();
 	for (uint32_t h = 0; h < IDLEGATE_HOLD_COUNT; h++)
-		if (gate->holds & IDLEGATE_HOLD_BIT(h))
-			json_array_append_new(holds, hold_json(gate, h, now));
-	j = json_pack("{s:b, s:o, s:I, s:I, s:o}", "open", gate->holds == 0, "holds", holds,
-		      "opens", (json_int_t)gate->opens, "closes", (json_int_t)gate->closes,
-		      "history", history_json(g, now));
-	if (j && gate->changed_ns)
-		json_object_set_new(j, "changed_ago_ns", json_integer(ago(gate->changed_ns, now)));
-	if (j && gate->input_ns)
-		json_object_set_new(j, "input_ago_ns", json_integer(ago(gate->input_ns, now)));
+		if (gate.holds & IDLEGATE_HOLD_BIT(h))
+			json_array_append_new(holds, hold_json(&gate, h, now));
+	j = json_pack("{s:b, s:o, s:I, s:I, s:o}", "open", gate.holds == 0, "holds", holds, "opens",
+		      (json_int_t)gate.opens, "closes", (json_int_t)gate.closes, "history",
+		      history_json(g, now));
+	if (j && gate.changed_ns)
+		json_object_set_new(j, "changed_ago_ns", json_integer(ago(gate.changed_ns, now)));
+	if (j && gate.input_ns)
+		json_object_set_new(j, "input_ago_ns", json_integer(ago(gate.input_ns, now)));
 	return j;
 }
 

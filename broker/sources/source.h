@@ -26,6 +26,16 @@
 
 struct source; /* each source has its own, with this name's role */
 
+/* The kernel module, where it hosts the gate. Its calls return 0 or -errno. */
+struct source_module {
+	uint32_t watched; /* sensors that need no source here: bits of GATE_SENSOR_BIT() */
+	int (*look)(void *data); /* read supplies and zones now */
+	int (*zones)(void *data, const struct idlegate_zones *zones);
+	int (*state)(void *data, struct idlegate_state *out);
+	int (*info)(void *data, struct idlegate_info *out);
+	void (*rehost)(void *data); /* what it watches no longer suits: set all up anew, soon */
+};
+
 struct source_ctx {
 	struct loop *loop;
 	const struct config *config; /* outlives the source; changes at reload, see reload */
@@ -36,6 +46,7 @@ struct source_ctx {
 	bool (*is_ours)(void *data, int pid);
 	/* The processes of our workers, at most @max; returns how many. May be NULL: none. */
 	int (*workers)(void *data, int *pids, int max);
+	const struct source_module *module; /* NULL: the gate is hosted in user space */
 	void *data;
 };
 
@@ -91,5 +102,12 @@ extern const struct source_ops source_input, source_power, source_thermal, sourc
 	source_schedule, source_suspend;
 
 extern const struct source_ops *const source_table[]; /* NULL at the end */
+
+/**
+ * source_choose() - what stands for a sensor: the entry of the table, or, for one that the module
+ * watches, a source that gives no facts and only says what the module found (module.c)
+ */
+const struct source_ops *source_choose(const struct source_ops *ops,
+				       const struct source_module *module);
 
 #endif

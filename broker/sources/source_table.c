@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Every source, in the order in which they are opened and shown. */
-#include "broker/sources/source.h"
+#include "broker/sources/module.h"
 
 #include <stddef.h>
 
@@ -8,3 +8,22 @@ const struct source_ops *const source_table[] = {
 	&source_input, &source_power,    &source_thermal, &source_cpu,
 	&source_gpu,   &source_schedule, &source_suspend, NULL,
 };
+
+const struct source_ops *source_choose(const struct source_ops *ops,
+				       const struct source_module *module)
+{
+	if (!module || !(module->watched & GATE_SENSOR_BIT(ops->sensor)))
+		return ops;
+	switch (ops->sensor) {
+	case GATE_SENSOR_INPUT:
+		return &source_module_input;
+	case GATE_SENSOR_POWER:
+		return &source_module_power;
+	case GATE_SENSOR_THERMAL:
+		return &source_module_thermal;
+	case GATE_SENSOR_SUSPEND:
+		return &source_module_suspend;
+	default:
+		return ops;
+	}
+}

@@ -71,6 +71,8 @@ static void read_zone(struct thermal_look *look, int dir, uint32_t id)
 	}
 	if (attr_read(dir, "mode", mode, sizeof(mode)) > 0 && !strcmp(mode, "disabled"))
 		return;
+	if (attr_read(dir, "type", z.type, sizeof(z.type)) < 0)
+		z.type[0] = '\0';
 	r = attr_read_s64(dir, "temp", &temp);
 	z.readable = r == 0 && thermal_sane(temp);
 	if (z.readable) {
@@ -159,6 +161,37 @@ uint32_t thermal_slots(const struct thermal_look *look, const struct gate_policy
 		used |= 1u << f.zone.id;
 	}
 	return used;
+}
+
+int thermal_name(const struct thermal_look *look, const struct gate_policy *policy,
+		 struct idlegate_zones *out, const char **why)
+{
+	*out = (struct idlegate_zones){.n = 0};
+	*why = "";
+	if (!look->n || look->n > IDLEGATE_ZONES) {
+		*why = look->n ? "there are more than it takes" : "there is none";
+		return look->n ? -E2BIG : -ENOENT;
+	}
+	for (uint32_t i = 0; i < look->n; i++) {
+		const struct thermal_zone *z = &look->zone[i];
+		struct gate_fact f = zone_fact(z, policy);
+
+		*why = "one has no value for now";
+		if (!z->readable)
+			return -EAGAIN;
+		*why = "two have one name, or one has none";
+		for (uint32_t k = 0; k < i; k++)
+			if (!strcmp(look->zone[k].type, z->type))
+				return -EEXIST;
+		if (!z->type[0])
+			return -EEXIST;
+		memcpy(out->zone[i].name, z->type, sizeof(z->type));
+		out->zone[i].set_mc = f.zone.set_mc;
+		out->zone[i].clear_mc = f.zone.clear_mc;
+	}
+	out->n = look->n;
+	*why = "";
+	return 0;
 }
 
 int32_t thermal_hottest(const struct thermal_look *look)

@@ -12,6 +12,7 @@
 
 struct thermal_zone {
 	uint32_t id; /* the N of thermal_zoneN */
+	char type[IDLEGATE_ZONE_NAME]; /* by which the kernel module finds it; empty: too long */
 	int32_t temp_mc;
 	int32_t trip_mc; /* the lowest trip that means too hot, or GATE_TEMP_UNKNOWN */
 	int32_t hyst_mc; /* of that trip */
@@ -41,6 +42,15 @@ bool thermal_sane(int64_t temp_mc);
  */
 uint32_t thermal_slots(const struct thermal_look *look, const struct gate_policy *policy,
 		       struct gate_fact *facts);
+
+/**
+ * thermal_name() - all zones, as the kernel module takes them
+ * @why: static words when they cannot be named
+ * Return: 0; -ENOENT: there is none; -E2BIG: too many; -EEXIST: two of one type, or one without a
+ * name; -EAGAIN: one has no value for now, and to the module that would be a broken sensor.
+ */
+int thermal_name(const struct thermal_look *look, const struct gate_policy *policy,
+		 struct idlegate_zones *out, const char **why);
 
 /** thermal_hottest() - of all readable zones, or GATE_TEMP_UNKNOWN */
 int32_t thermal_hottest(const struct thermal_look *look);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/idlegate.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
+#include "libbroker/proto/worker_proto.h"
 #include "libbroker/util/cleanup.h"
 
 static const int allowed[] = {
@@ -183,6 +185,19 @@ static int add_about_itself(scmp_filter_ctx ctx)
 	return r;
 }
 
+/* All that a worker may say of its lease. It cannot join, release or host. */
+static int add_lease(scmp_filter_ctx ctx)
+{
+	static const unsigned long commands[] = {IDLEGATE_IOC_PARK, IDLEGATE_IOC_UNPARK};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(commands); i++)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 2,
+				     SCMP_A0(SCMP_CMP_EQ, WORKER_FD_LEASE, 0),
+				     SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i], 0));
+	return r;
+}
+
 /* With conditions: on DRM nodes and sync_files alone, only threads. */
 static int add_conditional(scmp_filter_ctx ctx)
 {
@@ -233,6 +248,8 @@ int lockdown_seccomp(bool jit)
 		r = add_memory(ctx, jit);
 	if (r == 0)
 		r = add_conditional(ctx);
+	if (r == 0)
+		r = add_lease(ctx);
 	if (r == 0)
 		r = add_about_itself(ctx);
 	if (r == 0)

@@ -4,7 +4,7 @@
  *
  *   broker-worker --probe [--user NAME]          what devices are there: JSON on standard output
  *   broker-worker --check [--user NAME]          fd 0 job.json, fds 3 … its blobs: JSON
- *   broker-worker --device-uuid HEX --node PATH [--user NAME]
+ *   broker-worker --device-uuid HEX --node PATH [--user NAME] [--lease]
  *                                                a job, by libbroker/proto/worker_proto.h
  *
  * The order is the point of this file: first the lockdown of what a single thread can give up,
@@ -43,13 +43,15 @@ enum mode {
 struct options {
 	enum mode mode;
 	const char *uuid, *node, *user;
+	bool lease;
 };
 
 static int usage(FILE *out)
 {
 	fputs("usage: broker-worker --probe [--user NAME]\n"
 	      "       broker-worker --check [--user NAME]   (fd 0: job.json, fds 3 ...: blobs)\n"
-	      "       broker-worker --device-uuid HEX [--node PATH] [--user NAME]   (by brokerd)\n",
+	      "       broker-worker --device-uuid HEX [--node PATH] [--user NAME] [--lease]   (by "
+	      "brokerd)\n",
 	      out);
 	return EXIT_USAGE;
 }
@@ -61,6 +63,7 @@ static int parse(struct options *o, int argc, char **argv)
 					      {"device-uuid", required_argument, NULL, 'd'},
 					      {"node", required_argument, NULL, 'n'},
 					      {"user", required_argument, NULL, 'u'},
+					      {"lease", no_argument, NULL, 'l'},
 					      {"help", no_argument, NULL, 'h'},
 					      {"version", no_argument, NULL, 'V'},
 					      {NULL, 0, NULL, 0}};
@@ -82,6 +85,9 @@ static int parse(struct options *o, int argc, char **argv)
 			break;
 		case 'u':
 			o->user = optarg;
+			break;
+		case 'l':
+			o->lease = true;
 			break;
 		case 'h':
 			usage(stdout);
@@ -212,7 +218,7 @@ static int get_ready(const struct options *o, struct run_pages *pages, struct vk
 
 static int do_job(const struct options *o)
 {
-	static struct run run = {.control = WORKER_FD_CONTROL};
+	static struct run run = {.control = WORKER_FD_CONTROL, .lease = {.fd = -1, .parked = true}};
 	static struct vk_device dev;
 	struct fence_ring *ring = NULL;
 	struct control_fds fds = {.n = 0};
@@ -222,6 +228,8 @@ static int do_job(const struct options *o)
 
 	if (r < 0)
 		return fail_early(&err);
+	if (o->lease)
+		run.lease.fd = WORKER_FD_LEASE;
 	page_store(&run.pages.report->state, REPORT_READY);
 	if (say(WORKER_FD_CONTROL, WORKER_MSG_READY, dev.caps.name) < 0)
 		return EXIT_FAILURE;

@@ -186,6 +186,13 @@ static int drain(struct run *r, uint64_t now)
 	return p.revents ? run_take_wake(r) : RUN_ON;
 }
 
+/* Not the job's fault: it goes on in another process. */
+static int lost_lease(struct run *r, int error)
+{
+	run_note(r, "the kernel no longer honours this worker's lease: %s", strerror(-error));
+	return RUN_EXIT(1);
+}
+
 static int turn(struct run *r)
 {
 	uint64_t now = clock_now_ns();
@@ -197,8 +204,14 @@ static int turn(struct run *r)
 	r->serial = page_load(&r->pages.grant->serial);
 	may = may_start(r, now);
 	if (may && room(r) && now >= r->rest_until_ns && !checkpoint_due(r, now) &&
-	    !program_at_end(&r->planned, r->task.job))
-		return start_one(r, now);
+	    !program_at_end(&r->planned, r->task.job)) {
+		e = lease_unpark(&r->lease);
+		if (e == 0)
+			return start_one(r, now);
+		if (e != -EAGAIN)
+			return lost_lease(r, e);
+		may = false; /* it closed since the look; a WAKE comes when it is open again */
+	}
 	if (r->in_flight)
 		return finish_one(r);
 	return turn_free(r, may, now);

@@ -7,6 +7,8 @@
  * it ends, parks, is evicted or writes a checkpoint. So everything but submitting and finishing
  * happens with nothing on the device.
  *
+ * With a lease, the first slice after a park asks the kernel first (lease.h).
+ *
  * "May start" is three loads: no hold in the gate page, GRANT_RUN and an expiry that lies
  * ahead in the grant page. With a duty below 1000 only one slice is in flight, and after it the
  * device rests for the rest of the time. A kernel's first slices go alone, since the next one's
@@ -24,6 +26,7 @@
 
 #include <linux/idlegate.h>
 
+#include "broker/worker/lease.h"
 #include "broker/worker/task.h"
 #include "broker/worker/vk_submit.h"
 #include "libbroker/proto/grant.h"
@@ -37,6 +40,7 @@ struct run_pages {
 struct run {
 	int control;
 	struct run_pages pages;
+	struct lease lease;
 	struct task task;
 	struct slice_planner planner;
 	struct vk_submit submit;
@@ -57,7 +61,7 @@ struct run {
 
 /**
  * run_job() - the job behind a JOB message, to its end
- * @r: control and pages set, the rest zero
+ * @r: control, pages and lease set, the rest zero
  * @fds: of the message; emptied
  * Return: the process's exit status; it has then said DONE, FAILED or EVICTED, or was stopped.
  */

@@ -83,6 +83,7 @@ int run_take_wake(struct run *r)
 
 static int say_parked(struct run *r)
 {
+	lease_park(&r->lease);
 	page_store(&r->pages.report->in_flight, 0);
 	page_store(&r->pages.report->parked_ns, clock_now_ns());
 	page_store(&r->pages.report->state, REPORT_PARKED);
@@ -151,6 +152,7 @@ int run_checkpoint(struct run *r)
 	if (moved_on(r)) {
 		watchdog_rest();
 		e = to_host(r);
+		lease_park(&r->lease);
 		if (!e)
 			e = say(r, WORKER_MSG_CHECKPOINT_WANT, "");
 		if (!e)
@@ -198,6 +200,7 @@ int run_finish(struct run *r)
 
 	watchdog_rest();
 	e = to_host(r);
+	lease_park(&r->lease);
 	page_store(&r->pages.report->in_flight, 0);
 	page_store(&r->pages.report->state, REPORT_FINISHED);
 	if (!e)

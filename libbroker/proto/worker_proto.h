@@ -5,8 +5,9 @@
  * an unknown type or an unexpected one as the end of that worker's usefulness.
  *
  * A worker starts with: fd 0, 1 /dev/null, fd 2 its log; 3 this socket; 4 gate page; 5 grant
- * page; 6 report page. Its arguments name the device and the node. It opens Vulkan, locks itself
- * down, says READY, and only then is sent the job.
+ * page; 6 report page; with the argument --lease, 7 its lease of /dev/idlegate, joined already and
+ * parked. Its arguments name the device and the node. It opens Vulkan, locks itself down, says
+ * READY, and only then is sent the job.
  *
  *   brokerd                                worker
  *                                      <-  READY
@@ -30,6 +31,7 @@
 #define WORKER_FD_GATE    4
 #define WORKER_FD_GRANT   5
 #define WORKER_FD_REPORT  6
+#define WORKER_FD_LEASE   7
 #define WORKER_TEXT_MAX   384
 
 enum worker_msg_type {

@@ -228,6 +228,61 @@ static struct thermal_message parse(uint8_t cmd, const uint32_t *id, const int32
 	return m;
 }
 
+static struct thermal_zone zone_of_type(uint32_t id, const char *type, int32_t trip_mc)
+{
+	struct thermal_zone z = {
+		.id = id, .temp_mc = 40000, .trip_mc = trip_mc, .hyst_mc = 5000, .readable = true};
+
+	snprintf(z.type, sizeof(z.type), "%s", type);
+	return z;
+}
+
+Test(thermal, zones_are_named_for_the_module_by_their_types)
+{
+	static struct thermal_look look;
+	struct gate_policy policy;
+	struct idlegate_zones zones;
+	const char *why;
+
+	gate_policy_default(&policy);
+	look.n = 2;
+	look.zone[0] = zone_of_type(0, "cpu-thermal", 60000);
+	look.zone[1] = zone_of_type(7, "gpu-thermal", GATE_TEMP_UNKNOWN);
+	memset(&zones, 0xff, sizeof(zones));
+	cr_assert_eq(thermal_name(&look, &policy, &zones, &why), 0, "%s", why);
+	cr_assert_eq(zones.n, 2);
+	cr_assert_str_eq(zones.zone[0].name, "cpu-thermal");
+	cr_assert_eq(zones.zone[0].set_mc, 60000, "its own limit, below the policy's");
+	cr_assert_eq(zones.zone[0].clear_mc, 55000);
+	cr_assert_str_eq(zones.zone[1].name, "gpu-thermal");
+	cr_assert_eq(zones.zone[1].set_mc, IDLEGATE_VALUE_UNKNOWN);
+	for (size_t i = sizeof(zones.zone[0]) * 2; i < sizeof(zones.zone); i++)
+		cr_assert_eq(((const char *)zones.zone)[i], 0, "byte %zu must be zero", i);
+}
+
+Test(thermal, zones_that_the_module_could_not_find_are_not_named)
+{
+	static struct thermal_look look;
+	struct gate_policy policy;
+	struct idlegate_zones zones;
+	const char *why;
+
+	gate_policy_default(&policy);
+	cr_assert_eq(thermal_name(&look, &policy, &zones, &why), -ENOENT);
+	look.n = 2;
+	look.zone[0] = zone_of_type(0, "cpu", GATE_TEMP_UNKNOWN);
+	look.zone[1] = zone_of_type(1, "cpu", GATE_TEMP_UNKNOWN);
+	cr_assert_eq(thermal_name(&look, &policy, &zones, &why), -EEXIST);
+	cr_assert(*why);
+	look.zone[1] = zone_of_type(1, "", GATE_TEMP_UNKNOWN);
+	cr_assert_eq(thermal_name(&look, &policy, &zones, &why), -EEXIST);
+	look.zone[1] = zone_of_type(1, "modem", GATE_TEMP_UNKNOWN);
+	look.zone[1].readable = false;
+	cr_assert_eq(thermal_name(&look, &policy, &zones, &why), -EAGAIN);
+	look.n = IDLEGATE_ZONES + 1;
+	cr_assert_eq(thermal_name(&look, &policy, &zones, &why), -E2BIG);
+}
+
 Test(thermal, messages_of_the_kernel_are_told_apart)
 {
 	const uint32_t id = 7;
