@@ -26,8 +26,7 @@
 #include "libbroker/util/log.h"
 
 #define EVENTS_A_READ IDLEGATE_EVENTS
-#define LOOK_OPEN_MS  5000u
-#define LOOK_SHUT_MS  30000u
+#define LOOK_MS       5000u /* the duty controller steers by it */
 #define WATCHABLE                                                                  \
 	(GATE_SENSOR_BIT(GATE_SENSOR_INPUT) | GATE_SENSOR_BIT(GATE_SENSOR_POWER) | \
 	 GATE_SENSOR_BIT(GATE_SENSOR_THERMAL) | GATE_SENSOR_BIT(GATE_SENSOR_SUSPEND))
@@ -41,7 +40,6 @@ struct module {
 	struct loop_watch *watch;
 	struct gate_policy policy;
 	uint32_t watched;
-	uint32_t look_ms;
 };
 
 static void module_free(struct gatehost_backend *b);
@@ -71,8 +69,7 @@ static int put_policy(struct module *m)
 {
 	struct idlegate_policy policy;
 
-	m->look_ms = module_holds(&m->base) ? LOOK_SHUT_MS : LOOK_OPEN_MS;
-	gatehost_uapi_policy(&policy, &m->policy, m->look_ms);
+	gatehost_uapi_policy(&policy, &m->policy, LOOK_MS);
 	return call(m, IDLEGATE_IOC_POLICY, &policy);
 }
 
@@ -98,21 +95,11 @@ static int drain(struct module *m)
 	}
 }
 
-/* After a call: what it changed, and how often to look from now on. */
-static int settle(struct module *m)
-{
-	int r = drain(m);
-
-	if (r == 0 && (m->look_ms == LOOK_OPEN_MS) != (module_holds(&m->base) == 0))
-		r = put_policy(m);
-	return r < 0 ? r : drain(m);
-}
-
 static void on_event(void *data, int fd, int events)
 {
 	struct module *m = data;
 	struct gatehost *host = m->base.host;
-	int r = events < 0 ? events : settle(m);
+	int r = events < 0 ? events : drain(m);
 
 	if (r == 0 && events & (POLLERR | POLLHUP | POLLNVAL))
 		r = -ENODEV;
@@ -145,7 +132,7 @@ static int module_fact(struct gatehost_backend *b, const struct gate_fact *fact)
 			    LOG_UINT("fact", fact->kind));
 		r = pulse_lost(m);
 	}
-	return r < 0 ? r : settle(m);
+	return r < 0 ? r : drain(m);
 }
 
 static int module_set_policy(struct gatehost_backend *b, const struct gate_policy *policy)
@@ -155,7 +142,7 @@ static int module_set_policy(struct gatehost_backend *b, const struct gate_polic
 
 	m->policy = *policy;
 	r = put_policy(m);
-	return r < 0 ? r : settle(m);
+	return r < 0 ? r : drain(m);
 }
 
 static int module_state(struct gatehost_backend *b, struct idlegate_state *out)
@@ -178,7 +165,7 @@ static int module_look(struct gatehost_backend *b)
 	struct module *m = (struct module *)b;
 	int r = call(m, IDLEGATE_IOC_LOOK, NULL);
 
-	return r < 0 ? r : settle(m);
+	return r < 0 ? r : drain(m);
 }
 
 static int module_zones(struct gatehost_backend *b, const struct idlegate_zones *zones)
@@ -186,7 +173,7 @@ static int module_zones(struct gatehost_backend *b, const struct idlegate_zones 
 	struct module *m = (struct module *)b;
 	int r = call(m, IDLEGATE_IOC_ZONES, zones);
 
-	return r < 0 ? r : settle(m);
+	return r < 0 ? r : drain(m);
 }
 
 static int module_info(struct gatehost_backend *b, struct idlegate_info *out)

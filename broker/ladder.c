@@ -4,10 +4,15 @@
  *
  *   at once      the grants are withdrawn (the worker has seen the gate page by itself before)
  *   grace        SIGSTOP for each that has not parked
- *   limit        SIGKILL for the same
+ *   limit - 2 S  SIGCONT for those who were stopped: S is the time that a slice may take
+ *   limit        SIGKILL for those who still have not parked
  *   eviction     the parked ones write a checkpoint and free the device
  *
- * Where the kernel module hosts the gate, the second and third rung are the kernel's: a worker has
+ * The second chance is for a worker that was late through no fault of its own, since the owner's
+ * programs had the processor or its slices were long: its slices are over by then, it has but to
+ * take them in, and its work since the last checkpoint is not lost.
+ *
+ * Where the kernel module hosts the gate, SIGSTOP and SIGKILL are the kernel's: a worker has
  * a lease, which it parks when nothing of it is on the device, and which the kernel enforces with
  * the same times. It knows better who is on the device: one that loads or compiles is not touched.
  * Nothing is done twice here, and one that the kernel stopped is let go on for an eviction, since
@@ -35,6 +40,7 @@ static bool worker_is_out(const struct worker *w)
 
 static void withdraw(struct worker *w)
 {
+	w->spared = false;
 	if (w->phase != WORKER_RUNNING && w->phase != WORKER_PARKED)
 		return;
 	if (w->phase == WORKER_RUNNING)
@@ -77,6 +83,47 @@ static void kill_late(struct worker *w, const char *why)
 	worker_proc_signal(w->proc, SIGKILL);
 }
 
+static uint64_t spare_at(const struct supervisor *sup)
+{
+	const struct config *c = &sup->broker->config;
+	uint64_t kill_ns = c->kill_ns, slices_ns = 2 * c->slice_limit_ns;
+
+	if (kill_ns > IDLEGATE_LEASE_MAX_MS * NS_PER_MS)
+		kill_ns = IDLEGATE_LEASE_MAX_MS * NS_PER_MS;
+	if (c->grace_ns + slices_ns >= kill_ns)
+		return UINT64_MAX;
+	return sup->closed_ns + kill_ns - slices_ns;
+}
+
+/* One that has not parked. */
+static uint64_t worker_getting_out(struct worker *w, uint64_t now)
+{
+	const struct supervisor *sup = w->sup;
+	const struct config *c = &sup->broker->config;
+	uint64_t stop_at = sup->closed_ns + c->grace_ns, kill_at = sup->closed_ns + c->kill_ns;
+	uint64_t spare = w->spared ? UINT64_MAX : spare_at(sup);
+
+	if (now >= spare) {
+		w->spared = true;
+		w->stopped |= w->leased; /* perhaps, by the kernel */
+		worker_continue(w);
+		spare = UINT64_MAX;
+	}
+	if (w->leased)
+		return spare;
+	if (now >= kill_at) {
+		kill_late(w, "it did not park within the limit");
+		return UINT64_MAX;
+	}
+	if (now >= stop_at && !w->stopped && !w->spared) {
+		w->stopped = true;
+		worker_proc_signal(w->proc, SIGSTOP);
+	}
+	if (now < stop_at)
+		return stop_at;
+	return spare < kill_at ? spare : kill_at;
+}
+
 /* The next moment at which something is due for this worker; what is due now is done. */
 static uint64_t worker_rung(struct worker *w, uint64_t now)
 {
@@ -92,16 +139,11 @@ static uint64_t worker_rung(struct worker *w, uint64_t now)
 	}
 	if (w->phase == WORKER_FINISHING || sup->open)
 		return UINT64_MAX;
-	if (!worker_is_out(w) && !w->leased) {
-		if (now >= sup->closed_ns + c->kill_ns) {
-			kill_late(w, "it did not park within the limit");
-			return UINT64_MAX;
-		}
-		if (now >= sup->closed_ns + c->grace_ns && !w->stopped) {
-			w->stopped = true;
-			worker_proc_signal(w->proc, SIGSTOP);
-		}
-		return sup->closed_ns + (w->stopped ? c->kill_ns : c->grace_ns);
+	if (!worker_is_out(w)) {
+		uint64_t at = worker_getting_out(w, now);
+
+		if (!w->leased || at != UINT64_MAX)
+			return at;
 	}
 	if (now >= sup->closed_ns + c->evict_after_ns) {
 		ladder_evict(w);

@@ -38,6 +38,7 @@ struct worker {
 	enum worker_phase phase;
 	enum worker_end end;
 	bool stopped; /* SIGSTOP was sent */
+	bool spared; /* it had its second chance since the gate closed */
 	bool leased; /* stopping and killing it after a close is the kernel's */
 	bool opening; /* store_open_run() is under way and will call back */
 	bool gone; /* its process has ended, the callback is awaited */

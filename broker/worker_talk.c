@@ -154,6 +154,11 @@ static void crashed(struct worker *w, struct job_rec *job, int status)
 	bool outside = sig == SIGKILL || sig == SIGTERM;
 	char reason[160];
 
+	if (w->leased && sig == SIGKILL && w->end == WORKER_END_NONE && !w->sup->open &&
+	    clock_now_ns() >= w->sup->closed_ns + w->sup->broker->config.grace_ns)
+		log_warning("worker killed", LOG_UINT("job", job->id),
+			    LOG_STR("why", "it did not park within the limit"),
+			    LOG_STR("by", "the kernel, or for want of memory"));
 	if (job->crashes < UINT8_MAX)
 		job->crashes++;
 	crash_reason(reason, sizeof(reason), status, job->crashes);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "libbroker/proto/gate_page.h"
 #include "libbroker/util/cleanup.h"
 #include "tools/ctl.h"
 #include "tools/print.h"
@@ -51,13 +52,38 @@ static void put_status(const json_t *s)
 		   print_u64(s, "clients"));
 }
 
+/*
+ * Without a broker the kernel module, if it is there, still says how the gate is: closed, since
+ * nobody hosts it, or as a broker holds it that does not answer here. Returns @code.
+ */
+static int glance(const struct ctl *ctl, int code)
+{
+	struct idlegate_page page;
+	struct idlegate_info info;
+	char holds[256];
+
+	if (code != CTL_UNREACHABLE || ctl->json ||
+	    gate_page_glance(IDLEGATE_DEVICE, &page, &info) < 0)
+		return code;
+	gate_page_names(page.holds, holds, sizeof(holds));
+	if (page.holds)
+		print_line("gate", "closed: %s", holds);
+	else
+		print_line("gate", "open");
+	print_line("tier", "module");
+	print_line("broker", "%s",
+		   info.hosted ? "one hosts the gate in the kernel, but none answers here"
+			       : "none: the kernel keeps the gate closed");
+	return code;
+}
+
 int cmd_status(struct ctl *ctl, int argc, char **argv)
 {
 	json_t *s = NULL;
 	int r = ctl_no_arguments(ctl, argc, argv);
 
 	if (!r)
-		r = ctl_call(ctl, "Status", json_object(), ctl->json ? NULL : &s);
+		r = glance(ctl, ctl_call(ctl, "Status", json_object(), ctl->json ? NULL : &s));
 	if (!r && s)
 		put_status(s);
 	json_decref(s);
@@ -150,7 +176,7 @@ int cmd_why(struct ctl *ctl, int argc, char **argv)
 	if (!r && argc == 2)
 		r = why_job(ctl, argv[1], &job);
 	if (!r)
-		r = ctl_call(ctl, "GetGate", json_object(), &reply);
+		r = glance(ctl, ctl_call(ctl, "GetGate", json_object(), &reply));
 	if (!r && ctl->json) {
 		if (job)
 			json_object_set(reply, "job", job);

@@ -8,7 +8,9 @@
  *   thermal  the zones are found in sysfs and named to the module, again when one comes or goes;
  *            while the gate is open the hottest temperature is asked for, for the duty.
  *
- * Zones that cannot be named (any more) are a reason to host the gate anew, without them.
+ * Zones that cannot be named (any more) are a reason to host the gate anew, without them. To the
+ * module a named zone without a value is a broken sensor; here it is looked at what it is: one
+ * that sleeps (a modem's) sends the heat back to user space, which can leave it out.
  */
 #include "broker/sources/module.h"
 
@@ -47,6 +49,8 @@ static void name_zones(struct watched *w)
 	const char *why = "";
 	int r = thermal_look(&w->look, w->ctx.config->roots.sys);
 
+	if (r == 0 && w->look.bad[0])
+		return; /* one is broken, and the module says so */
 	if (r == 0)
 		r = thermal_name(&w->look, &w->ctx.config->gate, &zones, &why);
 	/* None at all where some were: that sensor is lost, and the module says so. */
@@ -60,24 +64,31 @@ static void name_zones(struct watched *w)
 		w->zones = zones.n;
 }
 
+/* A zone that went, or has no value for now, is not broken: it is found out here, once. */
 static void look_at_heat(void *data)
 {
 	struct watched *w = data;
 	struct idlegate_state state;
 
-	if (w->ctx.heat && w->ctx.module->state(w->ctx.data, &state) == 0 &&
-	    state.hottest_mc != IDLEGATE_VALUE_UNKNOWN)
-		w->ctx.heat(w->ctx.data, state.hottest_mc);
 	loop_timer_at(w->timer, w->holds ? UINT64_MAX : clock_now_ns() + HEAT_NS);
+	if (w->ctx.module->state(w->ctx.data, &state) < 0)
+		return;
+	if (state.lost & GATE_SENSOR_BIT(GATE_SENSOR_THERMAL))
+		name_zones(w);
+	else if (w->ctx.heat && state.hottest_mc != IDLEGATE_VALUE_UNKNOWN)
+		w->ctx.heat(w->ctx.data, state.hottest_mc);
 }
 
 static void watched_holds_changed(void *source, uint32_t holds)
 {
 	struct watched *w = source;
+	uint32_t newly = holds & ~w->holds;
 	bool was_open = !w->holds;
 
 	w->holds = holds;
-	if (was_open != !holds)
+	if (newly & IDLEGATE_HOLD_BIT(IDLEGATE_HOLD_SENSOR_LOST))
+		loop_timer_at(w->timer, 0);
+	else if (was_open != !holds)
 		loop_timer_at(w->timer, holds ? UINT64_MAX : 0);
 }
 
