@@ -236,6 +236,8 @@ class StateDirectory(unittest.TestCase):
         if ROOT:
             for path in (b.root, b.state):
                 os.chown(path, 65534, 65534)
+            b.settings["gate"]["module"] = "auto"  # it may not host in the kernel
+            b.write_config()
             b.prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
         folders = [b.state] + [os.path.join(b.state, d) for d in ("blobs", "checkpoints", "tmp")]
         os.chmod(b.state, 0o555)
