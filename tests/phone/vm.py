@@ -41,8 +41,9 @@ def kernel_of(suite):
     return release, f"/boot/vmlinuz-{release}"
 
 
-def initramfs(suite, build):
-    """The path inside the root; made when the root or its scripts are newer."""
+def initramfs(suite, build, kernel=None):
+    """The path inside the root; made when the root or its scripts are newer. A kernel of its own needs
+    no modules to boot."""
     name = os.path.join(build, "initramfs.gz")
     inputs = [os.path.join(root.HERE, "guest", f) for f in ("initramfs.sh", "initramfs-init")]
     stamp = name + ".root"
@@ -52,7 +53,7 @@ def initramfs(suite, build):
             if f.read() == made_of and os.path.exists(name):
                 return inside(name)
     os.makedirs(build, exist_ok=True)
-    enter(suite, build, ["/src/tests/phone/guest/initramfs.sh", inside(name)])
+    enter(suite, build, ["/src/tests/phone/guest/initramfs.sh", inside(name), *(["none"] if kernel else [])])
     with open(stamp, "w", encoding="utf-8") as f:
         f.write(made_of)
     return inside(name)
@@ -129,7 +130,7 @@ class Phone:
             ["-accel", "tcg,thread=multi", "-cpu", "max"]
         argv += ["-machine", "q35,memory-backend=mem", "-object",
                  f"memory-backend-memfd,id=mem,size={self.memory}M,share=on"]
-        argv += ["-kernel", kernel, "-initrd", initramfs(self.suite, self.build),
+        argv += ["-kernel", kernel, "-initrd", initramfs(self.suite, self.build, self.kernel),
                  "-append", f"{KERNEL_ARGS} {self.kernel_args}"]
         argv += ["-chardev", f"file,id=log,path={shared}/console.log", "-serial", "chardev:log"]
         argv += ["-virtfs", "local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap"]

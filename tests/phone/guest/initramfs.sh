@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# initramfs.sh OUTPUT: the phone's first file system, of a static busybox and the modules that reach
-# the 9p root. Runs in the root (enter.sh), where there is one kernel.
+# initramfs.sh OUTPUT [KERNEL]: the phone's first file system, of a static busybox and the modules that
+# reach the 9p root. Runs in the root (enter.sh), where there is one kernel; `none` has all built in.
 set -eu
 
 output=$1
@@ -11,7 +11,12 @@ mkdir -p "$work/bin" "$work/modules" "$work/root" "$work/proc" "$work/dev" "$wor
 cp /bin/busybox "$work/bin/"
 cp "$(dirname "$0")/initramfs-init" "$work/init"
 chmod 755 "$work/init"
-for module in virtio_pci 9pnet_virtio 9p overlay; do
+modules="virtio_pci 9pnet_virtio 9p overlay"
+if [ "$kernel" = none ]; then
+	modules=
+	: >"$work/modules/order"
+fi
+for module in $modules; do
 	modprobe --set-version "$kernel" --show-depends "$module"
 done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' | while read -r file; do
 	name=$(basename "$file")
