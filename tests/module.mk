@@ -65,4 +65,4 @@ demo: deps ## train a classifier while the owner gets in the way
 	@$(MAKE) --no-print-directory -j$$(nproc) all job-bundles
 	@tests/demo.py
 
-include tests/fuzz/module.mk
+include tests/fuzz/module.mk tests/phone/module.mk

@@ -131,7 +131,7 @@ class Phone:
         argv += ["-machine", "q35,memory-backend=mem", "-object",
                  f"memory-backend-memfd,id=mem,size={self.memory}M,share=on"]
         argv += ["-kernel", kernel, "-initrd", initramfs(self.suite, self.build, self.kernel),
-                 "-append", f"{KERNEL_ARGS} {self.kernel_args}"]
+                 "-append", f"{KERNEL_ARGS} phone.build={inside(self.build)} {self.kernel_args}"]
         argv += ["-chardev", f"file,id=log,path={shared}/console.log", "-serial", "chardev:log"]
         argv += ["-virtfs", "local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap"]
         argv += ["-virtfs", f"local,path={shared},mount_tag=out,security_model=none,multidevs=remap"]

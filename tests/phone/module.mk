@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+# The virtual phone; README.md beside this file says what it is. A lane builds in a root of its own
+# (B/phone/SUITE), so nothing here depends on what was built for this machine.
+PHONE := B='$(B)' tests/phone/phone
+
+# What runs in the guest and is built by the suite's compiler, with that suite's B.
+PHONE_TOOLS := $(patsubst tests/phone/tools/%.c,$(B)/phone/tools/%,$(wildcard tests/phone/tools/*.c))
+$(PHONE_TOOLS): $(B)/phone/tools/%: $(B)/tests/phone/tools/%.o
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+-include tests/phone/suite/module.mk tests/phone/bench/module.mk tests/phone/debug/module.mk
+
+.PHONY: phone-guest
+phone-guest: $(PHONE_TOOLS) $(PHONE_SUITE_BIN) $(PHONE_BENCH_BIN)
+
+.PHONY: phone-deps
+phone-deps:
+	@packaging/deps.sh phone
+
+# S is the suite of the interactive phone.
+S ?= forky
+.PHONY: phone
+phone: phone-deps ## a console in the virtual phone: touch, plug, unplug, battery, heat, brokerctl
+	@$(PHONE) console $(S)
+
+.PHONY: check-phone check-phone-forky check-phone-trixie check-phone-bookworm check-phone-log
+check-phone: check-phone-log check-phone-bookworm check-phone-trixie check-phone-forky ## every test that needs the phone
+check-phone-log: ## what fails a lane by the kernel's log does
+	@tests/phone/klog.py --self-test
+check-phone-bookworm: phone-deps ## the modules against the headers of Debian 12
+	@tests/phone/check-headers.sh $(B) 6.1
+check-phone-trixie: phone-deps ## Debian 13's kernel: module and suite
+	@$(PHONE) check trixie '$(PT)'
+check-phone-forky: phone-deps ## Debian testing's kernel: module, suite and the integration tests
+	@$(PHONE) check forky '$(PT)' '$(T)'
