@@ -19,7 +19,7 @@
  *
  * THE DEVICE, /dev/idlegate (root:broker 0660). Whoever opens it may
  *  - mmap() one page at offset 0, read-only (else -EINVAL, -EACCES or -EPERM); the
- *    mapping stays good after close();
+ *    mapping stays good after close(), and keeps no role alive;
  *  - read() events: as many whole struct idlegate_event as fit, oldest first; -EINVAL
  *    if not one fits, -EAGAIN if there is none and the file is O_NONBLOCK, else it
  *    waits. A file sees the changes since it was opened; the queue holds
@@ -115,6 +115,9 @@ struct idlegate_page {
 #define IDLEGATE_ZONE_NAME     20u /* with the NUL, as the kernel's own THERMAL_NAME_LENGTH */
 #define IDLEGATE_LEASES        256u
 #define IDLEGATE_LEASE_MAX_MS  60000u /* the longest limit */
+#define IDLEGATE_LOOK_MIN_MS   100u
+#define IDLEGATE_LOOK_MAX_MS   3600000u
+#define IDLEGATE_LOOK_MS       5000u /* until a policy says otherwise */
 #define IDLEGATE_NEVER         (~(__u64)0)
 #define IDLEGATE_VALUE_UNKNOWN ((__s32)-0x7fffffff - 1)
 
@@ -180,7 +183,9 @@ struct idlegate_policy {
 	__u32 require_charging; /* 0 or 1 */
 	__u32 required_sensors;
 	__u32 look_ms; /* how often the module looks at batteries and zones while only looking can
-			* tell (open, or held by heat or level alone); 0: only when told */
+			* tell (open, or held by heat or level alone): IDLEGATE_LOOK_MIN_MS to
+			* _MAX_MS. What it saw is not older than that when the gate opens. 0: it
+			* looks only when told, and opens on what it knows */
 	__u32 reserved[7];
 };
 
@@ -251,10 +256,14 @@ struct idlegate_join {
  * The owner. HOST: -EPERM without the right, -EBUSY: there is an owner (or this file
  * is a lease), -EINVAL: a sensor that the module cannot watch. The policy starts as
  * gate_policy_default(). POLICY: -EINVAL for limits that cannot work together, and
- * the old ones stay. ZONES: -EINVAL for a name that is empty, unterminated or twice
- * there; a zone that does not exist is a broken sensor (sensor-lost), and is looked
- * for again. FACT: -EINVAL for one that makes no sense; the gate is as it was. LOOK:
- * read supplies and zones now; it returns when that is done.
+ * the old ones stay; a battery or a built-in input device that was there and is gone
+ * (sensor-lost) is missed no longer. ZONES: -EINVAL for a name that is empty,
+ * unterminated or twice there; a zone that does not exist, or whose name is not
+ * unique, is a broken sensor (sensor-lost) and is looked for again, and so is THERMAL
+ * watched without a zone; while it is not watched, no zone is read. FACT: -EINVAL for
+ * one that makes no sense; the gate is as it was. LOOK: read supplies and zones now;
+ * it returns when that is done. POLICY, ZONES and FACT look too where that could open
+ * the gate.
  */
 #define IDLEGATE_IOC_HOST   _IOW(IDLEGATE_IOC_MAGIC, 0x10, struct idlegate_host)
 #define IDLEGATE_IOC_POLICY _IOW(IDLEGATE_IOC_MAGIC, 0x11, struct idlegate_policy)
@@ -267,7 +276,8 @@ struct idlegate_join {
  * has a role already, or the process a lease, -ENOSPC: IDLEGATE_LEASES are joined,
  * -EINVAL: times out of range. UNPARK: -EAGAIN while a hold is set; then nothing may
  * be submitted. PARK always succeeds. RELEASE ends the lease before the file closes;
- * -EPERM for the leased process itself.
+ * -EPERM for the leased process itself. A process that was stopped stays so when its
+ * lease ends.
  */
 #define IDLEGATE_IOC_JOIN    _IOW(IDLEGATE_IOC_MAGIC, 0x20, struct idlegate_join)
 #define IDLEGATE_IOC_PARK    _IO(IDLEGATE_IOC_MAGIC, 0x21)
@@ -280,8 +290,9 @@ struct idlegate_join {
 
 enum {
 	IDLEGATE_CMD_UNSPEC = 0,
-	IDLEGATE_CMD_GET = 1, /* -> all attributes but PAUSE */
-	IDLEGATE_CMD_SET = 2, /* PAUSE, and UNTIL_NS if it shall end by itself */
+	IDLEGATE_CMD_GET = 1, /* no attributes -> HOLDS ... NEXT_DEADLINE_NS, without BEFORE */
+	IDLEGATE_CMD_SET = 2, /* PAUSE, and UNTIL_NS if it shall end by itself; -ENOTCONN: nobody
+			       * hosts */
 	IDLEGATE_CMD_EVENT = 3, /* multicast: HOLDS, BEFORE, CHANGED_NS */
 	IDLEGATE_CMD_MAX = 3,
 };
