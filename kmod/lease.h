@@ -45,7 +45,7 @@ bool lease_joined(struct lease *lease);
 /** lease_park() - nothing is on the device. Return: 0, or -EPERM: not joined */
 int lease_park(struct lease *lease);
 
-/** lease_unpark() - something will be. Return: 0, -EAGAIN: the gate is closed, -EPERM: not joined */
+/** lease_unpark() - something will be. Return: 0, -EAGAIN: it is closed, -EPERM: not joined */
 int lease_unpark(struct lease *lease);
 
 /** lease_release() - end it by word. Return: 0, or -EPERM: not joined, or the caller is bound */

@@ -10,7 +10,7 @@ check-core: ## the gate core compiled as a kernel would, for 64 and 32 bits
 	@tests/check-core.sh $(B) "$(CC)" $(GATE_SRC)
 
 # The module, for the kernel whose build folder is KDIR; kmod/Makefile says more.
-KMOD_VARS := BUILDDIR='$(abspath $(B))/kmod' $(if $(KDIR),KDIR='$(KDIR)')
+KMOD_VARS := B='$(abspath $(B))/kmod' $(if $(KDIR),KDIR='$(KDIR)')
 # Flags of the programs are none of the kernel's.
 KMOD_MAKE := env -u CFLAGS -u CPPFLAGS -u LDFLAGS $(MAKE) -C kmod
 

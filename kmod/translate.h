@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* From the structs of the uAPI to those of the core: what is not exactly as specified is refused. */
+/* From the structs of the uAPI to those of the core: what is not as specified is refused. */
 #ifndef IDLEGATE_TRANSLATE_H
 #define IDLEGATE_TRANSLATE_H
 
