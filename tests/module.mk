@@ -17,7 +17,7 @@ $(UNIT_BIN): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(TEST_LIBS)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(TEST_LIBS) -Wl,--end-group \
 		$(BROKER_LIBS) $(WORKER_LIBS) $(LIBBROKER_LIBS) $(call pkg_libs,criterion)
 
-include tests/bench/module.mk tests/jobs/module.mk tests/phone/suite/module.mk
+include tests/bench/module.mk tests/jobs/module.mk
 $(filter %/test_worker_run %/test_worker_resume %/test_worker_stop %/test_worker_check %/test_spirv_check,$(UNIT_BIN)): | \
 	$(B)/broker-worker $(JOB_SPIRV)
 

@@ -9,8 +9,8 @@
  * CLOCK_MONOTONIC nanoseconds just before the write of its events: the earliest moment at which
  * the kernel can have known of it.
  *
- * The device says what touchscreens of phones say (multi-touch slots, BTN_TOUCH, direct), so that it
- * is taken for one by all that look at capabilities rather than at names.
+ * The device says what touchscreens of phones say (multi-touch slots, BTN_TOUCH, direct), so that
+ * it is taken for one by all that look at capabilities rather than at names.
  */
 #include <errno.h>
 #include <fcntl.h>
