@@ -17,7 +17,7 @@ module() { # folder of the source, folder of the result
 	to=$2
 	shift 2
 	make --no-print-directory -j"$(nproc)" -C "$from" KERNEL_SRC="$kernel" KDIR="$kernel" \
-		B="$(realpath -m "$to")" "$@" modules >>"$log" 2>&1 || {
+		B="$(realpath -m "$to")" BUILDDIR="$(realpath -m "$to")" "$@" modules >>"$log" 2>&1 || {
 		cat "$log"
 		echo "build-modules.sh: $from does not build for $kernel" >&2
 		exit 1
@@ -25,7 +25,7 @@ module() { # folder of the source, folder of the result
 }
 
 module tests/phone/modules "$build/modules" "$@"
-module kmod "$build/idlegate" "$@"
+module kmod "$build/idlegate" SELFTEST=1 "$@"
 # What the build system says of a host that differs from the kernel's is none of the module's.
 if grep -i 'warning:' "$log" | grep -v 'the compiler differs from the one used to build the kernel'; then
 	echo "build-modules.sh: warnings above, all in $log" >&2
