@@ -13,7 +13,9 @@
 #include <string.h>
 
 #include "broker/broker_internal.h"
+#include "broker/bpf/hub.h"
 #include "broker/notify.h"
+#include "broker/sources/bpf.h"
 #include "broker/sources/thermal_zone.h"
 #include "libbroker/util/cleanup.h"
 #include "libbroker/util/log.h"
@@ -129,8 +131,29 @@ static void close_sources(struct broker *b)
 			b->source_ops[i]->close(steal_ptr(b->sources[i]));
 }
 
+/*
+ * eBPF sees the devices of the kernel that runs: where facts are to come from other places, it has
+ * none to give.
+ */
+static int open_bpf(struct broker *b, struct error *err)
+{
+	const struct config_roots *roots = &b->config.roots;
+	bool real = !strcmp(roots->sys, "/sys") && !strcmp(roots->proc, "/proc") &&
+		    !strcmp(roots->dev, "/dev");
+	int r;
+
+	if (b->bpf || !b->config.ebpf || !real)
+		return 0;
+	r = bpf_hub_new(&b->bpf, b->loop);
+	return r < 0 ? error_set(err, r, "ebpf", "out of memory") : 0;
+}
+
 static int open_sources(struct broker *b, struct error *err)
 {
+	int opened = open_bpf(b, err);
+
+	if (opened < 0)
+		return opened;
 	b->source_module = (struct source_module){
 		.watched = gatehost_watched(b->gate),
 		.look = module_look,
@@ -147,6 +170,7 @@ static int open_sources(struct broker *b, struct error *err)
 		.is_ours = is_ours,
 		.workers = our_workers,
 		.module = gatehost_is_module(b->gate) ? &b->source_module : NULL,
+		.bpf = b->bpf,
 		.data = b,
 	};
 	for (unsigned int i = 0; source_table[i]; i++) {
@@ -154,7 +178,7 @@ static int open_sources(struct broker *b, struct error *err)
 
 		if (i == BROKER_SOURCES_MAX)
 			return error_set(err, -E2BIG, NULL, "more sources than places for them");
-		b->source_ops[i] = source_choose(source_table[i], b->source_ctx.module);
+		b->source_ops[i] = source_choose(source_table[i], &b->source_ctx);
 		r = b->source_ops[i]->open(&b->sources[i], &b->source_ctx);
 		if (r < 0)
 			return error_set(err, r, source_table[i]->name,
@@ -313,6 +337,7 @@ void broker_gate_reload(struct broker *b)
 void broker_gate_stop(struct broker *b)
 {
 	close_sources(b);
+	bpf_hub_free(steal_ptr(b->bpf));
 	loop_timer_free(b->rehost);
 }
 
@@ -323,5 +348,7 @@ unsigned int broker_sources(struct broker *b, struct source_status *out, unsigne
 	for (unsigned int i = 0; i < BROKER_SOURCES_MAX && n < max; i++)
 		if (b->sources[i])
 			b->source_ops[i]->status(b->sources[i], &out[n++]);
+	for (unsigned int i = 0; n < max && source_bpf_status(b->bpf, i, &out[n]) == 0; i++)
+		n++;
 	return n;
 }

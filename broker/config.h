@@ -54,6 +54,7 @@ struct config {
 	int log_level;
 
 	int module; /* [gate] enum config_module */
+	bool ebpf; /* [gate] look with eBPF programs where that is better */
 	struct gate_policy gate; /* [gate] */
 	uint32_t cpu_busy_permille; /* [gate] share of time the owner's programs wait; sets */
 	uint32_t gpu_busy_permille; /* [gate] share of device time of foreign programs; sets */

@@ -52,6 +52,9 @@ const struct config_key config_table[] = {
 	    "Whether the kernel module idlegate hosts the gate. With auto, where it is loaded and no "
 	    "other process uses it; else user space does. With require, brokerd does not start "
 	    "without it."),
+	KEY("gate", "ebpf", BOOL, ebpf, 0, 0, "yes",
+	    "Use eBPF programs for input and for the device's use by others, where the kernel "
+	    "takes them. A change counts from the next start."),
 	KEY("gate", "idle_after", DURATION, gate.idle_after_ns, MS, D, NULL,
 	    "The owner counts as using the device for this long after the last input."),
 	KEY("gate", "require_charging", BOOL, gate.require_charging, 0, 0, NULL,

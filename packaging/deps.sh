@@ -12,12 +12,12 @@ set -eu
 build="gcc g++ make pkg-config clang liburing-dev libdrm-dev libnl-3-dev libnl-genl-3-dev libvulkan-dev
 mesa-vulkan-drivers zlib1g-dev libjansson-dev libinih-dev libsqlite3-dev sqlite3 libsodium-dev libarchive-dev
 spirv-tools spirv-tools-dev libseccomp-dev libncurses-dev libcriterion-dev glslang-tools libsystemd-dev
-dbus-daemon dataset-fashion-mnist strace python3 python3-jsonschema xz-utils tar"
+bpftool libbpf-dev libelf-dev dbus-daemon dataset-fashion-mnist strace python3 python3-jsonschema xz-utils tar"
 debian="$build libclang-rt-dev clang-format codespell shellcheck mandoc musl-tools"
 alpine="gcc g++ make pkgconf clang compiler-rt clang-extra-tools liburing-dev libdrm-dev libnl3-dev
 vulkan-loader-dev vulkan-headers mesa-vulkan-swrast zlib-dev jansson-dev inih-dev sqlite-dev sqlite libsodium-dev
 libarchive-dev spirv-tools-dev libseccomp-dev ncurses-dev criterion-dev glslang shellcheck strace
-mandoc python3 py3-jsonschema linux-headers bash coreutils"
+bpftool libbpf-dev elfutils-dev mandoc python3 py3-jsonschema linux-headers bash coreutils"
 bench="boinc-client"
 
 say() {

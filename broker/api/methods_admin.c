@@ -6,7 +6,7 @@
 
 #include "broker/api/api_internal.h"
 
-#define SOURCES_MAX 16
+#define SOURCES_MAX 32
 
 static uint64_t day_budget(const struct config *config, uid_t uid)
 {

@@ -24,6 +24,7 @@
 #include "broker/loop.h"
 #include "kmod/core/gate.h"
 
+struct bpf_hub;
 struct source; /* each source has its own, with this name's role */
 
 /* The kernel module, where it hosts the gate. Its calls return 0 or -errno. */
@@ -47,6 +48,7 @@ struct source_ctx {
 	/* The processes of our workers, at most @max; returns how many. May be NULL: none. */
 	int (*workers)(void *data, int *pids, int max);
 	const struct source_module *module; /* NULL: the gate is hosted in user space */
+	struct bpf_hub *bpf; /* NULL: eBPF is switched off */
 	void *data;
 };
 
@@ -104,10 +106,10 @@ extern const struct source_ops source_input, source_power, source_thermal, sourc
 extern const struct source_ops *const source_table[]; /* NULL at the end */
 
 /**
- * source_choose() - what stands for a sensor: the entry of the table, or, for one that the module
- * watches, a source that gives no facts and only says what the module found (module.c)
+ * source_choose() - what stands for a sensor, by @ctx->module and @ctx->bpf: for one that the
+ * module watches, a source that gives no facts and only says what the module found (module.c);
+ * else one by eBPF, where that can be had (bpf.h); else the entry of the table
  */
-const struct source_ops *source_choose(const struct source_ops *ops,
-				       const struct source_module *module);
+const struct source_ops *source_choose(const struct source_ops *ops, const struct source_ctx *ctx);
 
 #endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* A build without eBPF (WITH_BPF=0): the interface of hub.h, in which nothing can be attached. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "broker/bpf/hub.h"
+
+struct bpf_hub {
+	bool wanted[BPF_PROBE_COUNT];
+};
+
+static const char *const names[BPF_PROBE_COUNT] = {
+	[BPF_PROBE_INPUT] = "input",
+};
+
+int bpf_hub_new(struct bpf_hub **out, struct loop *loop)
+{
+	*out = calloc(1, sizeof(**out));
+	return *out ? 0 : -ENOMEM;
+}
+
+void bpf_hub_free(struct bpf_hub *hub)
+{
+	free(hub);
+}
+
+bool bpf_hub_works(const struct bpf_hub *hub)
+{
+	return false;
+}
+
+int bpf_hub_attach(struct bpf_hub *hub, enum bpf_probe probe)
+{
+	if (hub)
+		hub->wanted[probe] = true;
+	return -EOPNOTSUPP;
+}
+
+void bpf_hub_detach(struct bpf_hub *hub, enum bpf_probe probe)
+{
+	if (hub)
+		hub->wanted[probe] = false;
+}
+
+int bpf_hub_status(const struct bpf_hub *hub, enum bpf_probe probe, struct bpf_probe_status *out)
+{
+	if (!hub || (unsigned int)probe >= BPF_PROBE_COUNT)
+		return -ENOENT;
+	*out = (struct bpf_probe_status){
+		.name = names[probe], .tier = "none", .wanted = hub->wanted[probe]};
+	snprintf(out->detail, sizeof(out->detail), "brokerd was built without eBPF");
+	return 0;
+}
+
+void bpf_hub_listen(struct bpf_hub *hub, enum bpf_record_kind kind, bpf_hub_fn fn, void *data)
+{
+}
+
+bool bpf_hub_arm(struct bpf_hub *hub, enum bpf_record_kind kind, uint64_t known_ns)
+{
+	return false;
+}
+
+uint64_t bpf_hub_last(const struct bpf_hub *hub, enum bpf_record_kind kind)
+{
+	return 0;
+}
+
+uint64_t bpf_hub_dropped(const struct bpf_hub *hub)
+{
+	return 0;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* Loading one object of programs; see load.h. */
+#include "broker/bpf/load.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/bpf/why.h"
+#include "libbroker/util/cleanup.h"
+#include "libbroker/util/log.h"
+
+/* Made by the first object, and the same for every other. */
+static const char *const shared_maps[] = {"records", "shared"};
+
+static int on_print(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char text[512];
+	size_t len;
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(text, sizeof(text), fmt, ap);
+	len = strlen(text);
+	while (len && text[len - 1] == '\n')
+		text[--len] = '\0';
+	log_debug("libbpf", LOG_STR("says", text));
+	return 0;
+}
+
+void bpf_load_quiet(void)
+{
+	libbpf_set_print(on_print);
+}
+
+static bool variant_has(const struct bpf_variant *v, const char *program)
+{
+	for (int i = 0; i < BPF_LOAD_PROGRAMS_MAX && v->programs[i]; i++)
+		if (!strcmp(v->programs[i], program))
+			return true;
+	return false;
+}
+
+static int share_maps(struct bpf_object *object, const struct bpf_object *maps)
+{
+	for (size_t i = 0; maps && i < ARRAY_SIZE(shared_maps); i++) {
+		struct bpf_map *to = bpf_object__find_map_by_name(object, shared_maps[i]);
+		struct bpf_map *from = bpf_object__find_map_by_name(maps, shared_maps[i]);
+		int r = to && from ? bpf_map__reuse_fd(to, bpf_map__fd(from)) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int attach_all(struct bpf_loaded *l)
+{
+	for (int i = 0; i < BPF_LOAD_PROGRAMS_MAX && l->variant->programs[i]; i++) {
+		struct bpf_program *program =
+			bpf_object__find_program_by_name(l->object, l->variant->programs[i]);
+
+		if (!program)
+			return -ENOENT;
+		/* One that is run by hand is attached to nothing. */
+		if (!strchr(bpf_program__section_name(program), '/'))
+			continue;
+		l->link[i] = bpf_program__attach(program);
+		if (!l->link[i])
+			return -errno;
+	}
+	return 0;
+}
+
+static int load_variant(struct bpf_loaded *l, const struct bpf_source *source,
+			const struct bpf_variant *variant, const struct bpf_object *maps)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = source->name);
+	struct bpf_program *program;
+	const void *bytes;
+	size_t size;
+	int r;
+
+	bytes = source->bytes(&size);
+	*l = (struct bpf_loaded){.variant = variant};
+	l->object = bpf_object__open_mem(bytes, size, &opts);
+	if (!l->object)
+		return -errno;
+	bpf_object__for_each_program(program, l->object) bpf_program__set_autoload(
+		program, variant_has(variant, bpf_program__name(program)));
+	r = share_maps(l->object, maps);
+	if (r == 0)
+		r = bpf_object__load(l->object);
+	return r < 0 ? r : attach_all(l);
+}
+
+int bpf_load(struct bpf_loaded *out, const struct bpf_source *source, const struct bpf_object *maps,
+	     char *why, size_t why_size)
+{
+	struct bpf_why_world world;
+	size_t at = 0;
+	int r = -EOPNOTSUPP;
+
+	why[0] = '\0';
+	bpf_why_look(&world);
+	for (int i = 0; i < BPF_LOAD_VARIANTS_MAX && source->variant[i].tier; i++) {
+		r = load_variant(out, source, &source->variant[i], maps);
+		if (r == 0) {
+			why[0] = '\0';
+			return 0;
+		}
+		bpf_unload(out);
+		at += (size_t)snprintf(why + at, why_size - at, "%s%s: %s", at ? "; " : "",
+				       source->variant[i].tier, bpf_why(r, &world));
+		if (at >= why_size)
+			at = why_size - 1;
+	}
+	return r;
+}
+
+void bpf_unload(struct bpf_loaded *l)
+{
+	for (int i = 0; i < BPF_LOAD_PROGRAMS_MAX; i++)
+		bpf_link__destroy(l->link[i]);
+	bpf_object__close(l->object);
+	*l = (struct bpf_loaded){.object = NULL};
+}
