@@ -57,8 +57,9 @@ static const struct gate_fact tick = {.kind = GATE_FACT_TICK};
 static const struct gate_fact input = {.kind = GATE_FACT_INPUT};
 
 static struct {
-	spinlock_t lock;
+	spinlock_t lock; /* of all but what is said to do without */
 	bool hosted;
+	bool changed; /* the holds, in this step: who waits is to be woken */
 	u32 watched;
 	struct gate gate, trial;
 	struct gate_policy policy;
@@ -127,6 +128,7 @@ static void host_tell(u64 now_ns, u32 holds, u32 before)
 {
 	if (holds == before)
 		return;
+	host.changed = true;
 	events_push(now_ns, holds, before);
 	lease_gate(!holds, now_ns);
 }
@@ -187,12 +189,18 @@ static int host_step(const struct gate_fact *fact, u64 now_ns)
 	return r;
 }
 
-/* Pollers are woken without the lock. */
-static void host_unlock(unsigned long flags, u32 before)
+/* Under the lock: whether to wake after it. */
+static bool host_take_changed(void)
 {
-	bool changed = gatepage_holds() != before;
+	bool changed = host.changed;
 
-	spin_unlock_irqrestore(&host.lock, flags);
+	host.changed = false;
+	return changed;
+}
+
+/* Who waits is woken without the lock. */
+static void host_wake(bool changed)
+{
 	if (!changed)
 		return;
 	events_wake();
@@ -202,13 +210,14 @@ static void host_unlock(unsigned long flags, u32 before)
 static int host_lock_and_step(const struct gate_fact *fact)
 {
 	unsigned long flags;
-	u32 before;
+	bool changed;
 	int r;
 
 	spin_lock_irqsave(&host.lock, flags);
-	before = gatepage_holds();
 	r = host_step(fact, ktime_get_ns());
-	host_unlock(flags, before);
+	changed = host_take_changed();
+	spin_unlock_irqrestore(&host.lock, flags);
+	host_wake(changed);
 	return r;
 }
 
@@ -261,11 +270,11 @@ static void host_open_after_look(struct gate_fact *facts, u32 n, u64 now_ns)
 void host_looked(struct gate_fact *facts, u32 n, bool all)
 {
 	unsigned long flags;
-	u32 before, openers = 0;
+	u32 openers = 0;
+	bool changed;
 	u64 now_ns;
 
 	spin_lock_irqsave(&host.lock, flags);
-	before = gatepage_holds();
 	if (host.hosted) {
 		now_ns = ktime_get_ns();
 		host_take_recorded();
@@ -280,20 +289,23 @@ void host_looked(struct gate_fact *facts, u32 n, bool all)
 		host_open_after_look(facts, openers, now_ns);
 		host_settle(now_ns);
 	}
-	host_unlock(flags, before);
+	changed = host_take_changed();
+	spin_unlock_irqrestore(&host.lock, flags);
+	host_wake(changed);
 }
 
 static enum hrtimer_restart host_timer_fn(struct hrtimer *timer)
 {
 	unsigned long flags;
-	u32 before;
+	bool changed;
 
 	spin_lock_irqsave(&host.lock, flags);
-	before = gatepage_holds();
 	host.timer_ns = GATE_NEVER;
 	if (host_step(&tick, ktime_get_ns()) == -EAGAIN)
 		look_soon(LOOK_ALL);
-	host_unlock(flags, before);
+	changed = host_take_changed();
+	spin_unlock_irqrestore(&host.lock, flags);
+	host_wake(changed);
 	return HRTIMER_NORESTART;
 }
 
@@ -322,11 +334,10 @@ void host_begin(u32 watched)
 {
 	static const struct gate_fact hosted = {.kind = GATE_FACT_HOST, .on = true};
 	unsigned long flags;
-	u32 before;
+	bool changed;
 	u64 now_ns;
 
 	spin_lock_irqsave(&host.lock, flags);
-	before = gatepage_holds();
 	now_ns = ktime_get_ns();
 	gate_policy_default(&host.policy);
 	gate_init(&host.gate, &host.policy, now_ns);
@@ -340,12 +351,15 @@ void host_begin(u32 watched)
 	host.gate.facts = 0; /* that there is a host is no fact of its own */
 	host_commit(&tick, now_ns);
 	host_settle(now_ns);
-	host_unlock(flags, before);
+	changed = host_take_changed();
+	spin_unlock_irqrestore(&host.lock, flags);
+	host_wake(changed);
 }
 
 void host_end(void)
 {
 	unsigned long flags;
+	bool changed;
 	u32 before;
 	u64 now_ns;
 
@@ -358,7 +372,9 @@ void host_end(void)
 	host_tell(now_ns, BROKER_GONE, before);
 	host_set_timer(GATE_NEVER);
 	look_pace(false, 0);
-	host_unlock(flags, before);
+	changed = host_take_changed();
+	spin_unlock_irqrestore(&host.lock, flags);
+	host_wake(changed);
 }
 
 static s32 host_hottest(void)
@@ -399,18 +415,19 @@ static void host_fill_state(struct idlegate_state *out)
 u32 host_state(struct idlegate_state *out)
 {
 	unsigned long flags;
-	u32 before;
+	bool changed;
 
 	*out = (struct idlegate_state){};
 	spin_lock_irqsave(&host.lock, flags);
-	before = gatepage_holds();
 	if (host.hosted) {
 		host_take_recorded();
 		host_set_timer(gate_next_deadline(&host.gate));
 		host_fill_state(out);
 	}
 	out->holds = gatepage_holds();
-	host_unlock(flags, before);
+	changed = host_take_changed();
+	spin_unlock_irqrestore(&host.lock, flags);
+	host_wake(changed);
 	return out->holds;
 }
 

@@ -83,8 +83,7 @@ static void lease_continue(void)
 {
 	struct lease *lease;
 
-	list_for_each_entry(lease, &leases, node)
-	{
+	list_for_each_entry(lease, &leases, node) {
 		if (lease->stopped && !lease->over)
 			lease_signal(lease, SIGCONT);
 		lease->stopped = false;
@@ -123,7 +122,9 @@ static int lease_may_join(const struct lease *lease, const struct pid *pid)
 
 	if (lease->pid)
 		return -EBUSY;
-	list_for_each_entry(other, &leases, node) if (other->pid == pid) return -EBUSY;
+	list_for_each_entry(other, &leases, node)
+		if (other->pid == pid)
+			return -EBUSY;
 	return lease_counts.leases < IDLEGATE_LEASES ? 0 : -ENOSPC;
 }
 

@@ -60,12 +60,14 @@ static void look_asked(struct work_struct *work)
 {
 	look_now(atomic_xchg(&look_wanted, 0));
 }
+
 static DECLARE_WORK(look_work, look_asked);
 
 static void look_again(struct work_struct *work)
 {
 	look_now(LOOK_ALL);
 }
+
 static DECLARE_DELAYED_WORK(look_later, look_again);
 
 void look_soon(u32 sensors)

@@ -28,8 +28,8 @@
 #define SUPPLY_NAME     32
 #define CURRENT_MAX_UA  100000000
 #define TEMP_MIN_TENTHS (-400)
+#define MC_PER_TENTH    100
 #define TEMP_MAX_TENTHS 1200
-#define MC_OF_TENTHS(t) ((t)*100)
 
 struct power_look {
 	u32 n;
@@ -108,7 +108,7 @@ static void read_battery(struct power_look *look, struct power_supply *psy, stru
 		flow = true;
 	power_get(look, psy, POWER_SUPPLY_PROP_CAPACITY, 0, 100, &s->capacity);
 	if (power_get(look, psy, POWER_SUPPLY_PROP_TEMP, TEMP_MIN_TENTHS, TEMP_MAX_TENTHS, &v))
-		s->temp_mc = MC_OF_TENTHS(v);
+		s->temp_mc = v * MC_PER_TENTH;
 	if (!flow)
 		look->bad = true;
 }
@@ -171,7 +171,7 @@ void watch_power_look(struct look *out)
 	struct gate_fact fact = {.kind = GATE_FACT_POWER};
 
 	memset(&look, 0, sizeof(look));
-	compat_for_each_supply(&look, read_supply);
+	compat_walk_supplies(&look, read_supply);
 	WRITE_ONCE(supplies, look.n);
 	if (look.bad || (battery[0] && !look.battery_found)) {
 		look_add_sensor(out, GATE_SENSOR_POWER, GATE_SENSOR_LOST, &power_told);

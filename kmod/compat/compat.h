@@ -95,7 +95,7 @@ static inline int compat_supply_step(struct device *dev, void *data)
 }
 
 /* Each supply of the machine, until @fn returns other than zero. */
-static inline int compat_for_each_supply(void *data, int (*fn)(struct power_supply *, void *))
+static inline int compat_walk_supplies(void *data, int (*fn)(struct power_supply *, void *))
 {
 #if defined(HAVE_FOR_EACH_PSY)
 	return power_supply_for_each_psy(data, fn);

@@ -182,10 +182,12 @@ struct idlegate_policy {
 	__s32 zone_hot_set, zone_hot_clear;
 	__u32 require_charging; /* 0 or 1 */
 	__u32 required_sensors;
-	__u32 look_ms; /* how often the module looks at batteries and zones while only looking can
-			* tell (open, or held by heat or level alone): IDLEGATE_LOOK_MIN_MS to
-			* _MAX_MS. What it saw is not older than that when the gate opens. 0: it
-			* looks only when told, and opens on what it knows */
+	/*
+	 * How often the module looks at batteries and zones while only looking can tell (open, or
+	 * held by heat or level alone): IDLEGATE_LOOK_MIN_MS to _MAX_MS. What it saw is not older
+	 * than that when the gate opens. 0: it looks only when told, and opens on what it knows.
+	 */
+	__u32 look_ms;
 	__u32 reserved[7];
 };
 
@@ -229,8 +231,11 @@ enum idlegate_fact_kind { /* as enum gate_fact_kind of the core */
 struct idlegate_fact {
 	__u32 kind; /* enum idlegate_fact_kind */
 	__u32 id; /* ZONE, ZONE_GONE: the zone; SENSOR: enum idlegate_sensor */
-	__u32 on; /* SUSPEND, GPU, CPU, SCHEDULE, PAUSE: 0 or 1; POWER: IDLEGATE_POWER_*;
-		   * SENSOR: its state, 1 ok, 2 lost, 3 absent */
+	/*
+	 * SUSPEND, GPU, CPU, SCHEDULE, PAUSE: 0 or 1; POWER: IDLEGATE_POWER_*; SENSOR: its state,
+	 * 1 ok, 2 lost, 3 absent
+	 */
+	__u32 on;
 	__s32 temp_mc; /* ZONE, POWER (hottest battery): or IDLEGATE_VALUE_UNKNOWN */
 	__s32 set_mc, clear_mc; /* ZONE: own limits, or IDLEGATE_VALUE_UNKNOWN */
 	__s32 capacity; /* POWER: percent of the emptiest battery, or IDLEGATE_VALUE_UNKNOWN */
@@ -291,8 +296,8 @@ struct idlegate_join {
 enum {
 	IDLEGATE_CMD_UNSPEC = 0,
 	IDLEGATE_CMD_GET = 1, /* no attributes -> HOLDS ... NEXT_DEADLINE_NS, without BEFORE */
-	IDLEGATE_CMD_SET = 2, /* PAUSE, and UNTIL_NS if it shall end by itself; -ENOTCONN: nobody
-			       * hosts */
+	/* PAUSE, and UNTIL_NS if it shall end by itself; -ENOTCONN: nobody hosts */
+	IDLEGATE_CMD_SET = 2,
 	IDLEGATE_CMD_EVENT = 3, /* multicast: HOLDS, BEFORE, CHANGED_NS */
 	IDLEGATE_CMD_MAX = 3,
 };
