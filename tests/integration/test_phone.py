@@ -24,8 +24,7 @@ def unload():
     return subprocess.run(["rmmod", "idlegate"], capture_output=True, check=False).returncode == 0
 
 
-def hot_zone():
-    return sorted(os.listdir("/sys/kernel/vthermal"))[0]
+ZONE = "vsoc"  # its own trips are above what the policy allows
 
 
 def at_rest():
@@ -71,22 +70,18 @@ class Both:
         with self.broker() as b:
             b.wait_open()
             phone("touch")
-            history = wait_for("the hold", lambda: b.gate()["history"])
             wait_for("the hold", lambda: any("user-active" in c["set"] for c in b.gate()["history"]))
-            self.assertTrue(history)
             b.wait_open()
 
     def test_a_touch_parks_a_running_job_and_it_ends_right(self):
         with self.broker(gate={"idle_after": "1s"}) as b:
-            job = b.submit(mix_bundle(b.root, outer=10, rounds=64, groups=512))
+            job = b.submit(mix_bundle(b.root, outer=60, rounds=64, groups=512))
             for _ in range(3):
-                if b.job(job)["state"] == "done":
-                    break
                 b.wait_phase(job, "running")
                 phone("touch")
                 b.wait_phase(job, "parked")
             b.run("wait", job, timeout=300)
-            check_mix(b.output(job, "state"), 100, 64, 512)
+            check_mix(b.output(job, "state"), 600, 64, 512)
 
     def test_the_charger(self):
         with self.broker() as b:
@@ -123,16 +118,16 @@ class Both:
     def test_heat(self):
         with self.broker() as b:
             b.wait_open()
-            phone("heat", hot_zone(), "95000")
+            phone("heat", ZONE, "95000")
             self.holds(b, "zone-hot")
-            phone("heat", hot_zone(), "35000")
+            phone("heat", ZONE, "35000")
             b.wait_open(90)
 
     def test_warmth_lowers_the_duty_before_it_closes(self):
         with self.broker(devices={"zone_target": "40C"}) as b:
             b.wait_open()
             self.assertGreaterEqual(b.json("status")["duty_permille"], 900)
-            phone("heat", hot_zone(), "50000")
+            phone("heat", ZONE, "50000")
             wait_for("a lower duty", lambda: b.json("status")["duty_permille"] < 800, 40)
             self.assertTrue(b.gate()["open"])
 
