@@ -13,7 +13,9 @@ build="gcc g++ make pkg-config clang liburing-dev libdrm-dev libnl-3-dev libnl-g
 mesa-vulkan-drivers zlib1g-dev libjansson-dev libinih-dev libsqlite3-dev sqlite3 libsodium-dev libarchive-dev
 spirv-tools spirv-tools-dev libseccomp-dev libncurses-dev libcriterion-dev glslang-tools libsystemd-dev
 bpftool libbpf-dev libelf-dev dbus-daemon dataset-fashion-mnist strace python3 python3-jsonschema xz-utils tar"
-debian="$build libclang-rt-dev clang-format codespell shellcheck mandoc musl-tools"
+arch=$(dpkg --print-architecture 2>/dev/null || echo amd64)
+debian="$build libclang-rt-dev clang-format codespell shellcheck mandoc musl-tools linux-headers-$arch sparse lld llvm
+python3-yaml"
 alpine="gcc g++ make pkgconf clang compiler-rt clang-extra-tools liburing-dev libdrm-dev libnl3-dev
 vulkan-loader-dev vulkan-headers mesa-vulkan-swrast zlib-dev jansson-dev inih-dev sqlite-dev sqlite libsodium-dev
 libarchive-dev spirv-tools-dev libseccomp-dev ncurses-dev criterion-dev glslang shellcheck strace

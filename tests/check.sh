@@ -50,6 +50,7 @@ stage style none style
 stage build none "$jobs" all
 stage clang none "$jobs" B="$build/clang" CC=clang all
 stage core none "$jobs" check-core
+stage kmod check/kmod.count check-kmod
 stage musl check/musl.count check-musl
 stage unit check/unit.count "$jobs" check-unit
 stage lib none "$jobs" check-lib
