@@ -15,7 +15,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "../integration")]
-from figures import TARGETS, Figures  # noqa: E402
+from figures import Figures  # noqa: E402
 from harness import BUILD  # noqa: E402
 from idle import measure_memory, measure_wakeups  # noqa: E402
 from service import measure_service  # noqa: E402
@@ -71,10 +71,7 @@ def main():
             continue
         BENCHMARKS[name](figures)
         figures.write(os.path.join(BUILD, "bench.json"))
-    met = sum(1 for key in figures.values if key in TARGETS) - len(figures.missed)
-    print(f"bench: {met} targets met, {len(figures.missed)} missed"
-          f"{': ' if figures.missed else ''}{', '.join(figures.missed)}; "
-          f"{os.path.relpath(os.path.join(BUILD, 'bench.json'))}")
+    print(f"bench: {figures.summary()}; {os.path.relpath(os.path.join(BUILD, 'bench.json'))}")
     return 0
 
 

@@ -27,23 +27,27 @@ class Figures:
 
     def __init__(self):
         self.values = {}
-        self.missed = []
+        self.met, self.missed = [], []
 
-    def put(self, key, value, note=""):
+    def put(self, key, value, note="", target=None):
+        """A target that depends on what was measured comes with the figure."""
         value = round(value, 3) if isinstance(value, float) else value
         self.values[key] = value
-        target = ""
-        if key in TARGETS:
-            sign, limit = TARGETS[key]
+        target, said = target or TARGETS.get(key), ""
+        if target:
+            sign, limit = target
             met = value <= limit if sign == AT_MOST else value >= limit
-            target = f"{sign} {limit:<8,} {'met' if met else 'MISSED'}"
-            if not met:
-                self.missed.append(key)
-        print(f"  {key:30} {value:>12,}  {target:20} {note}".rstrip(), flush=True)
+            said = f"{sign} {limit:<8,} {'met' if met else 'MISSED'}"
+            (self.met if met else self.missed).append(key)
+        print(f"  {key:30} {value:>12,}  {said:20} {note}".rstrip(), flush=True)
 
     def merge(self, values):
         for key, value in values.items():
             self.put(key, value)
+
+    def summary(self):
+        return (f"{len(self.met)} targets met, {len(self.missed)} missed"
+                f"{': ' if self.missed else ''}{', '.join(self.missed)}")
 
     def write(self, path):
         """Figures of an earlier run that this one did not measure stay."""

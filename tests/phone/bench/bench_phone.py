@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""How soon a phone has its GPU back: figures beside their targets, build/bench-phone.json.
+
+usage: bench_phone.py [--quick] [NAME...]
+
+Boots the virtual phone, lets the real daemon, worker and module work in it, touches it, and judges
+by the kernel's own trace. A missed target is told and fails nothing; an error fails, and so does a
+warning in the guest's kernel log. --quick takes few samples: it tests the benchmark itself.
+"""
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PHONE = os.path.dirname(HERE)
+sys.path[:0] = [HERE, PHONE, os.path.join(HERE, "../../bench")]
+import evaluate  # noqa: E402
+import klog  # noqa: E402
+import vm  # noqa: E402
+from figures import Figures  # noqa: E402
+from table import table  # noqa: E402
+
+SUITE = "forky"
+TIMEOUT_S = 3600
+# What it measures, and the one line that says how.
+BENCHMARKS = {
+    "module": (evaluate.put_module,
+               "touches of a phone whose GPU works without a pause, the module loaded: to the page, to the "
+               "job's\n        last submission, to its last fence, by the kernel's trace"),
+    "evdev": (evaluate.put_evdev, "the same without the module: brokerd reads evdev"),
+    "loaded-module": (evaluate.put_loaded_module,
+                      "the same with the module, both of the guest's processors loaded"),
+    "loaded-evdev": (evaluate.put_loaded_evdev, "the same without the module, loaded"),
+    "enforce": (evaluate.put_enforce, "a job that does not get out: from the close to the kernel's signals, "
+                                      "past grace and limit"),
+    "input": (evaluate.put_input, "what the module costs on the owner's input path"),
+    "quiet": (evaluate.put_quiet, "what runs by itself while the phone is unplugged"),
+    "peer": (evaluate.put_peer, "boinc-client in the same guest, touched on the same screen"),
+}
+
+
+def environment(phone):
+    return f"export B={vm.inside(phone.build)};"
+
+
+def measure(phone, name, quick, figures):
+    put, what = BENCHMARKS[name]
+    print(f"{name}: {what}", flush=True)
+    status = phone.run(f"{environment(phone)} exec python3 tests/phone/bench/in_guest.py "
+                       f"{'--quick ' * quick}{name}", timeout=TIMEOUT_S)
+    if status:
+        raise vm.PhoneError(f"{name} ended with {status} in the guest")
+    put(figures, evaluate.Seen(phone.folder))
+
+
+def main():
+    names = sys.argv[1:]
+    quick = names[:1] == ["--quick"]
+    names = names[quick:] or list(BENCHMARKS)
+    unknown = [n for n in names if n not in BENCHMARKS]
+    if unknown:
+        print(f"bench-phone: there is no benchmark {unknown[0]}; there are: {', '.join(BENCHMARKS)}",
+              file=sys.stderr)
+        return 2
+    base = os.path.abspath(os.environ.get("B") or "build")
+    build = os.path.join(base, "phone", SUITE)
+    subprocess.run([os.path.join(PHONE, "phone"), "build", SUITE], check=True)
+    figures = Figures()
+    result = os.path.join(base, "bench-phone-quick.json" if quick else "bench-phone.json")
+    with vm.Phone(SUITE, build, name="bench", gpu=True) as phone:
+        print(f"phone: up in {phone.boot_s:.1f} s, {vm.accelerator(SUITE, build)}", flush=True)
+        phone.run(environment(phone) + "phone-up --no-module")
+        for name in names:
+            measure(phone, name, quick, figures)
+            figures.write(result)
+        log = phone.console_log()
+    problems = klog.bad_lines(log)
+    for _, line in problems:
+        print("kernel log: " + line, file=sys.stderr)
+    print(f"bench-phone: {figures.summary()}; {os.path.relpath(result)}")
+    print(table(result))
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (vm.PhoneError, evaluate.trace.TraceError) as e:
+        print(f"bench-phone: {e}", file=sys.stderr)
+        sys.exit(1)
