@@ -27,6 +27,11 @@ def unload():
 ZONE = "vsoc"  # its own trips are above what the policy allows
 
 
+def process_state(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        return f.read().rsplit(")", 1)[1].split()[0]
+
+
 def at_rest():
     """Charged, cool and fed."""
     phone("plug")
@@ -74,7 +79,7 @@ class Both:
             b.wait_open()
 
     def test_a_touch_parks_a_running_job_and_it_ends_right(self):
-        with self.broker(gate={"idle_after": "1s"}) as b:
+        with self.broker(gate={"idle_after": "3s"}) as b:
             job = b.submit(mix_bundle(b.root, outer=60, rounds=64, groups=512))
             for _ in range(3):
                 b.wait_phase(job, "running")
@@ -228,7 +233,8 @@ class Module(Both, unittest.TestCase):
 
     def test_the_kernel_stops_a_worker_of_a_broker_that_hangs(self):
         """Both are stopped; the touch closes the gate; the worker is killed; the job goes on later."""
-        with self.broker(slices={"grace": "100ms", "kill": "500ms", "checkpoint_every": "200ms"}) as b:
+        with self.broker(gate={"idle_after": "5s"},
+                         slices={"grace": "100ms", "kill": "500ms", "checkpoint_every": "200ms"}) as b:
             job = b.submit(mix_bundle(b.root, outer=40, rounds=64, groups=512))
             b.wait_phase(job, "running")
             workers = b.worker_pids()
@@ -236,9 +242,7 @@ class Module(Both, unittest.TestCase):
             for pid in workers:
                 os.kill(pid, signal.SIGSTOP)
             phone("touch")
-            time.sleep(1.5)
-            with open(f"/proc/{workers[0]}/stat", encoding="ascii") as f:
-                self.assertEqual(f.read().rsplit(")", 1)[1].split()[0], "Z")
+            wait_for("the kernel to kill the worker", lambda: process_state(workers[0]) == "Z", 5)
             b.process.send_signal(signal.SIGCONT)
             b.run("wait", job, timeout=600)
             check_mix(b.output(job, "state"), 400, 64, 512)

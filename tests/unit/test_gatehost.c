@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "broker/gatehost.h"
+#include "broker/gatehost_backend.h"
 #include "libbroker/util/log.h"
 
 #define USER   IDLEGATE_HOLD_BIT(IDLEGATE_HOLD_USER_ACTIVE)
@@ -325,5 +326,61 @@ Test(gatehost, nonsense_closes_the_gate_for_its_dwell)
 	cr_assert_eq(s.page->holds, LOST);
 	cr_assert_eq(loop_run(s.loop), 0);
 	cr_assert_eq(s.page->holds, 0);
+	finish(&s);
+}
+
+static struct seen *lost_of;
+
+static void lost(void *data)
+{
+	lost_of = data;
+	loop_stop(lost_of->loop);
+}
+
+Test(gatehost, a_host_that_breaks_is_replaced_and_its_page_closed)
+{
+	struct gate_policy policy = bare_policy();
+	struct gatehost_change change[GATEHOST_HISTORY];
+	const struct idlegate_page *page;
+	struct seen s = {};
+
+	log_set_level(LOG_LEVEL_ERROR);
+	start(&s, &policy);
+	gatehost_on_lost(s.g, lost);
+	page = s.page;
+	s.page = NULL;
+	gatehost_broke(s.g, -ENODEV);
+	cr_assert_eq(page->holds, GONE, "who still maps it may do nothing");
+	cr_assert_eq(gatehost_holds(s.g), 0);
+	cr_assert_null(lost_of, "told from the loop, not from within a source's call");
+	cr_assert_eq(loop_run(s.loop), 0);
+	cr_assert_eq(lost_of, &s);
+	gatehost_fact(s.g, &input);
+	cr_assert_eq(gatehost_holds(s.g), USER, "the new one works");
+	cr_assert_gt(gatehost_history(s.g, change), 0);
+	cr_assert_eq(change[0].holds, USER);
+	cr_assert_str_eq(gatehost_tier(s.g), "user-space");
+	finish(&s);
+}
+
+Test(gatehost, without_the_module_user_space_goes_on)
+{
+	struct gate_policy policy = bare_policy();
+	struct seen s = {};
+	struct idlegate_info info;
+	struct error err;
+
+	start(&s, &policy);
+	cr_assert_eq(gatehost_use_module(s.g, "/nonexistent/idlegate", NULL, &err), -ENOENT);
+	cr_assert_str_eq(err.what, "the module idlegate is not loaded");
+	cr_assert_eq(gatehost_use_module(s.g, "/dev/null", NULL, &err), -ENOTTY);
+	cr_assert_not(gatehost_is_module(s.g));
+	cr_assert_eq(gatehost_watched(s.g), 0);
+	cr_assert_eq(gatehost_info(s.g, &info), -EOPNOTSUPP);
+	cr_assert_eq(gatehost_look(s.g), -EOPNOTSUPP);
+	cr_assert_eq(gatehost_lease_fd(s.g), -EOPNOTSUPP);
+	cr_assert_eq(s.page->holds, 0);
+	gatehost_fact(s.g, &input);
+	cr_assert_eq(s.page->holds, USER);
 	finish(&s);
 }
