@@ -57,6 +57,10 @@ stage lib none "$jobs" check-lib
 stage tools check/tools.count "$jobs" check-tools
 stage integration check/integration.count "$jobs" check-integration
 stage kill-anywhere check/kill.count "$jobs" check-kill
+stage phone-log none check-phone-log
+stage phone-bookworm check/phone-bookworm.count check-phone-bookworm
+stage phone-trixie check/phone-trixie.count check-phone-trixie
+stage phone-forky check/phone-forky.count check-phone-forky
 stage fuzz check/fuzz.count "$jobs" check-fuzz
 stage asan-unit asan/check/unit.count "$jobs" B="$build/asan" SAN=address,undefined check-unit
 stage asan-integration asan/check/integration.count "$jobs" B="$build/asan" SAN=address,undefined \

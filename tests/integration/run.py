@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Run the integration tests: one line each, a total, and the counts in build/check/<name>.count.
 
-usage: run.py COUNT-FILE [PATTERN]
+usage: run.py COUNT-FILE [PATTERN [K/N]]     K/N: the K-th of N parts, for as many machines
 """
 import os
 import sys
@@ -46,11 +46,28 @@ class Result(unittest.TestResult):
         print(self.errors[-1][1], flush=True)
 
 
+def part_of(suite, part):
+    """Every N-th class, from the K-th on. A class is whole, for what it sets up is shared."""
+    k, n = map(int, part.split("/"))
+    classes = {}
+
+    def sort(tests):
+        for t in tests:
+            if isinstance(t, unittest.TestSuite):
+                sort(t)
+            else:
+                classes.setdefault(type(t), []).append(t)
+    sort(suite)
+    return unittest.TestSuite(unittest.TestSuite(tests) for tests in list(classes.values())[k - 1::n])
+
+
 def main():
     count_file = sys.argv[1]
     pattern = sys.argv[2] if len(sys.argv) > 2 else "test_*.py"
     sys.path.insert(0, HERE)
     suite = unittest.TestLoader().discover(HERE, pattern=pattern)
+    if len(sys.argv) > 3:
+        suite = part_of(suite, sys.argv[3])
     result = Result()
     suite.run(result)
     failed = len(result.failures) + len(result.errors)

@@ -108,7 +108,7 @@ class StateDirectory(unittest.TestCase):
         with Broker() as first:
             job = first.submit(mix_bundle(first.root, rounds=64, outer=4, groups=512))
             second = Broker(broker={"state_dir": first.state})
-            third = Broker(broker={"socket": first.socket})
+            third = Broker(broker={"socket": first.socket}, gate={"module": "off"})
             try:
                 text = start_refused(second)
                 self.assertIn(f"another brokerd (pid {first.process.pid}) has this state directory", text)

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""A lane: build for a suite, boot its phone, run the tests in it, judge the kernel's log.
+"""A lane: build for a suite, boot its phones, run the tests in them, judge the kernels' logs.
 
-A step is a test too: the build, the boot and the kernel's log each count as one. The counts go to
-B/check/phone-SUITE.count, as each stage of `make check` leaves them.
+A lane is a list of tasks, each with a phone of its own; PHONE_JOBS (2) of them run at once, since most
+tests wait more than they compute. What a task prints comes out whole when it ends. A step is a test
+too: the build, each boot and each kernel's log count as one. The counts go to B/check/phone-SUITE.count,
+as each stage of `make check` leaves them.
 """
+import concurrent.futures
 import glob
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import klog
@@ -16,34 +20,73 @@ import vm
 
 SUITE_DIR = os.path.join(root.HERE, "suite")
 # Who computes in the guest: the phone's own GPU, not a second driver in its user space.
-ENVIRONMENT = "export VK_DRIVER_FILES=/usr/share/vulkan/icd.d/virtio_icd.json; "
-SUITE_S = 1800
-INTEGRATION_S = 2400
+ENVIRONMENT = ("export VK_DRIVER_FILES=/usr/share/vulkan/icd.d/virtio_icd.json; "
+               "export IDLEBROKER_TEST_PATIENCE=3; ")
+TASK_S = 2400
+JOBS = int(os.environ.get("PHONE_JOBS", "2"))
+# So many random kills in the phone; `make check` does a hundred beside it.
+KILLS = int(os.environ.get("IDLEBROKER_KILLS", "20"))
 
 
 class Lane:
-    """Counts, and a line for each step."""
+    """The counts of all tasks, and what they print."""
 
     def __init__(self, suite, build):
         self.suite, self.build = suite, os.path.join(build, "phone", suite)
         self.count_file = os.path.join(build, "check", f"phone-{suite}.count")
-        self.passed = self.failed = self.skipped = 0
+        self.counts = [0, 0, 0]
+        self.lock = threading.Lock()
+
+    def run(self, name, action):
+        """One task, in its thread: action(task)."""
+        task = Task(self, name)
+        try:
+            action(task)
+        finally:
+            with self.lock:
+                self.counts = [a + b for a, b in zip(self.counts, task.counts)]
+                sys.stdout.buffer.write(b"".join(task.out))
+                sys.stdout.buffer.flush()
+        return task.counts[1] == 0
+
+    def run_all(self, tasks):
+        with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+            for future in [pool.submit(self.run, name, action) for name, action in tasks]:
+                future.result()
+
+    def end(self):
+        passed, failed, skipped = self.counts
+        os.makedirs(os.path.dirname(self.count_file), exist_ok=True)
+        with open(self.count_file, "w", encoding="ascii") as f:
+            f.write(f"{passed} {failed} {skipped}\n")
+        print(f"phone-{self.suite}: {passed} passed, {failed} failed, {skipped} skipped", flush=True)
+        return 1 if failed or not passed else 0
+
+
+class Task:
+    """Counts, and a line for each step."""
+
+    def __init__(self, lane, name):
+        self.lane, self.name = lane, name
+        self.counts = [0, 0, 0]
+        self.out = []
+
+    def say(self, text):
+        self.out.append(text.encode() + b"\n")
 
     def add(self, passed, failed, skipped):
-        self.passed += passed
-        self.failed += failed
-        self.skipped += skipped
+        self.counts = [a + b for a, b in zip(self.counts, (passed, failed, skipped))]
 
     def line(self, ok, what, began, more=""):
-        print(f"{'ok' if ok else 'not ok':6} {what:64} {time.monotonic() - began:7.1f} s{more}", flush=True)
+        self.say(f"{'ok' if ok else 'not ok':6} {what:64} {time.monotonic() - began:7.1f} s{more}")
 
     def step(self, what, action):
         """Runs action(); an error is one failed test. Returns whether it went well."""
         began = time.monotonic()
         try:
             more = action()
-        except (vm.PhoneError, root.RootError, OSError, subprocess.CalledProcessError) as e:
-            print(e, flush=True)
+        except (vm.PhoneError, root.RootError, OSError, subprocess.SubprocessError) as e:
+            self.say(str(e))
             self.add(0, 1, 0)
             self.line(False, what, began)
             return False
@@ -51,34 +94,54 @@ class Lane:
         self.line(True, what, began, f"  {more}" if more else "")
         return True
 
-    def counted(self, phone, what, name, script, timeout):
-        """A script in the guest that leaves its counts in /out/NAME.count."""
+    def counted(self, phone, what, count_file, script):
+        """A script in the guest that leaves its counts in a file of /out."""
         began = time.monotonic()
-        counts = os.path.join(phone.folder, f"{name}.count")
         try:
-            phone.run(ENVIRONMENT + script, timeout=timeout)
-            with open(counts, encoding="ascii") as f:
-                p, f_, s = map(int, f.read().split())
+            phone.run(f"{ENVIRONMENT}{script}", timeout=TASK_S)
+            with open(os.path.join(phone.folder, count_file), encoding="ascii") as f:
+                passed, failed, skipped = map(int, f.read().split())
         except FileNotFoundError:
-            print(f"{what}: no counts in /out/{name}.count", flush=True)
-            p, f_, s = 0, 1, 0
-        self.add(p, f_, s)
-        self.line(not f_ and p + s > 0, f"{what}: {p} passed, {f_} failed, {s} skipped", began)
+            self.say(f"{what}: it left no counts in /out/{count_file}")
+            passed, failed, skipped = 0, 1, 0
+        self.add(passed, failed, skipped)
+        self.line(not failed and passed + skipped > 0,
+                  f"{what}: {passed} passed, {failed} failed, {skipped} skipped", began)
 
-    def judge(self, phone):
-        """The kernel's log of a phone that has ended."""
-        def look():
-            bad = klog.bad_lines(phone.console_log())
-            if bad:
-                raise vm.PhoneError("\n".join(f"{phone.folder}/console.log:{n}: {line}" for n, line in bad[:40]))
-        self.step(f"kernel log of {os.path.basename(phone.folder)}", look)
+    def in_phone(self, action):
+        """Boots, gives the phone its devices, runs action(phone), judges the kernel's log."""
+        phone = vm.Phone(self.lane.suite, self.lane.build, name=self.name, gpu=True)
+        phone.sink = self.out.append
+        try:
+            if self.step(f"boot of {self.name}", lambda: boot(phone)):
+                action(phone)
+                phone.quit()
+        except vm.PhoneError as e:
+            self.say(str(e))
+            self.add(0, 1, 0)
+        finally:
+            phone.kill()
+        self.step(f"kernel log of {self.name}", lambda: judge(phone))
 
-    def end(self):
-        os.makedirs(os.path.dirname(self.count_file), exist_ok=True)
-        with open(self.count_file, "w", encoding="ascii") as f:
-            f.write(f"{self.passed} {self.failed} {self.skipped}\n")
-        print(f"phone-{self.suite}: {self.passed} passed, {self.failed} failed, {self.skipped} skipped", flush=True)
-        return 1 if self.failed or not self.passed else 0
+
+def boot(phone):
+    phone.start()
+    check_status(phone.run("phone-up", timeout=120), "phone-up")
+    return f"{phone.boot_s:.1f} s to user space"
+
+
+def judge(phone):
+    text = phone.console_log()
+    bad = klog.bad_lines(text)
+    if bad:
+        raise vm.PhoneError("\n".join(f"{phone.folder}/console.log:{n}: {line}" for n, line in bad[:40]))
+    if "Linux version" not in text:
+        raise vm.PhoneError(f"{phone.folder}/console.log does not have a kernel's log")
+
+
+def check_status(status, what):
+    if status:
+        raise vm.PhoneError(f"{what} ended with {status}")
 
 
 def build_all(suite, build):
@@ -91,12 +154,16 @@ def build_all(suite, build):
     if status:
         raise vm.PhoneError(f"the build for {suite} failed with {status}; the end of {log_name}:\n"
                             + root.tail(log_name, 60))
+    # What all phones of a lane share, before they start at once.
+    vm.initramfs(suite, build)
+    vm.accelerator(suite, build)
 
 
-def suite_programs(lane, pattern):
+def suite_programs(build, pattern):
     """What of the suite fits, as the guest sees it: programs of C, and scripts."""
-    found = sorted(glob.glob(os.path.join(lane.build, "phone/suite", "test_*")) +
-                   glob.glob(os.path.join(SUITE_DIR, "test_*.sh")) + glob.glob(os.path.join(SUITE_DIR, "test_*.py")))
+    found = sorted(glob.glob(os.path.join(build, "phone/suite", "test_*"))
+                   + glob.glob(os.path.join(SUITE_DIR, "test_*.sh"))
+                   + glob.glob(os.path.join(SUITE_DIR, "test_*.py")))
     return [vm.inside(p) for p in found if os.access(p, os.X_OK) and pattern in os.path.basename(p)]
 
 
@@ -105,55 +172,51 @@ def host_programs(pattern):
     return [p for p in sorted(glob.glob(os.path.join(SUITE_DIR, "host_*.py"))) if pattern in os.path.basename(p)]
 
 
-def run_host(lane, program):
-    out = subprocess.run([program, lane.suite, lane.build], check=False, capture_output=True, text=True,
-                         env={**os.environ, "PYTHONPATH": root.HERE})
-    if out.returncode == 77:
-        lane.add(-1, 0, 1)  # step() counts it as passed
-        return "skipped: " + (out.stdout.strip().splitlines() or ["?"])[-1]
-    if out.returncode:
-        raise vm.PhoneError(out.stdout[-6000:] + out.stderr[-6000:])
-    return (out.stdout.strip().splitlines() or [""])[-1]
+def run_host(task, program):
+    def look():
+        out = subprocess.run([program, task.lane.suite, task.lane.build], check=False, timeout=TASK_S,
+                             stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                             env={**os.environ, "PYTHONPATH": root.HERE})
+        last = (out.stdout.strip().splitlines() or ["it printed nothing"])[-1]
+        if out.returncode == 77:
+            task.add(-1, 0, 1)  # step() counts it as passed
+            return f"skipped: {last}"
+        if out.returncode:
+            raise vm.PhoneError(out.stdout[-6000:] + out.stderr[-6000:])
+        return last
+    task.step(os.path.basename(program), look)
 
 
-def in_guest(lane, phone, pattern, integration):
-    began = time.monotonic()
-    phone.start()
-    lane.add(1, 0, 0)
-    lane.line(True, f"boot of {lane.suite}", began, f"  {phone.boot_s:.1f} s to user space")
-    lane.step("modules and devices", lambda: check_status(phone.run("phone-up", timeout=120), "phone-up"))
-    programs = suite_programs(lane, pattern)
-    if programs:
-        lane.counted(phone, "suite", "suite", "run-suite " + " ".join(programs), SUITE_S)
+def tasks_of(lane, pattern, integration):
+    tasks = []
+    for program in host_programs(pattern):
+        tasks.append((os.path.basename(program)[:-3], lambda task, p=program: run_host(task, p)))
     if integration:
-        lane.counted(phone, "integration", "integration",
-                     f"tests/integration/run.py /out/integration.count '{integration}'", INTEGRATION_S)
-
-
-def check_status(status, what):
-    if status:
-        raise vm.PhoneError(f"{what} ended with {status}")
+        for k in range(1, JOBS + 1):
+            script = f"tests/integration/run.py /out/part.count '{integration}' {k}/{JOBS}"
+            tasks.append((f"integration-{k}", lambda task, s=script: task.in_phone(
+                lambda phone: task.counted(phone, task.name, "part.count", s))))
+    programs = suite_programs(lane.build, pattern)
+    if programs:
+        script = "run-suite " + " ".join(programs)
+        tasks.append(("suite", lambda task: task.in_phone(
+            lambda phone: task.counted(phone, "suite", "suite.count", script))))
+    if integration and not pattern:
+        script = f"export IDLEBROKER_KILLS={KILLS}; tests/integration/run.py /out/kill.count 'test_kill*.py'"
+        tasks.append(("kill", lambda task: task.in_phone(
+            lambda phone: task.counted(phone, "kill", "kill.count", script))))
+    return tasks
 
 
 def check(suite, build, pattern="", integration=""):
     """The lane; returns the exit status. `pattern` narrows the suite; `integration` is one of run.py."""
     lane = Lane(suite, build)
-    if lane.step(f"root of {suite}", lambda: root.make(suite)) and \
-            lane.step(f"build for {suite}", lambda: build_all(suite, lane.build)):
-        phone = vm.Phone(suite, lane.build, name="check", gpu=True)
-        try:
-            in_guest(lane, phone, pattern, integration)
-            phone.quit()
-        except vm.PhoneError as e:
-            print(e, flush=True)
-            lane.add(0, 1, 0)
-        finally:
-            phone.kill()
-        lane.judge(phone)
-        for program in host_programs(pattern):
-            lane.step(os.path.basename(program), lambda p=program: run_host(lane, p))
+    if os.geteuid() != 0:
+        print(f"skipped phone-{suite}: a phone's root is made and mounted by root")
+        lane.counts = [0, 0, 1]
+        lane.end()
+        return 0
+    if lane.run("build", lambda task: task.step(f"root of {suite}", lambda: root.make(suite))
+                and task.step(f"build for {suite}", lambda: build_all(suite, lane.build))):
+        lane.run_all(tasks_of(lane, pattern, integration))
     return lane.end()
-
-
-if __name__ == "__main__":
-    sys.exit("this is no program; see `phone`")

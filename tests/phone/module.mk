@@ -24,6 +24,12 @@ S ?= forky
 phone: phone-deps ## a console in the virtual phone: touch, plug, unplug, battery, heat, brokerctl
 	@$(PHONE) console $(S)
 
+.PHONY: demo-phone
+demo-phone: phone-deps ## the demo in the phone: touch, charger and heat stop and resume the training
+	@$(PHONE) build $(S)
+	@$(PHONE) run --gpu --name demo --timeout 1500 $(S) 'phone-up && \
+		VK_DRIVER_FILES=/usr/share/vulkan/icd.d/virtio_icd.json tests/phone/demo.py'
+
 .PHONY: check-phone check-phone-forky check-phone-trixie check-phone-bookworm check-phone-log
 check-phone: check-phone-log check-phone-bookworm check-phone-trixie check-phone-forky ## every test that needs the phone
 check-phone-log: ## what fails a lane by the kernel's log does
