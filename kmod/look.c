@@ -78,10 +78,15 @@ void look_soon(u32 sensors)
 
 void look_pace(bool on, u32 ms)
 {
-	if (on)
-		queue_delayed_work(look_queue, &look_later, msecs_to_jiffies(ms));
-	else
+	static u32 pace_ms; /* 0: it does not come again */
+
+	if (!on)
 		cancel_delayed_work(&look_later);
+	else if (ms != pace_ms) /* a shorter one must not wait for the end of a longer */
+		mod_delayed_work(look_queue, &look_later, msecs_to_jiffies(ms));
+	else
+		queue_delayed_work(look_queue, &look_later, msecs_to_jiffies(ms));
+	pace_ms = on ? ms : 0;
 }
 
 void look_change(void (*fn)(const void *data), const void *data)
