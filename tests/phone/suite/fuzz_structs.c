@@ -121,7 +121,7 @@ static void make_zones(struct idlegate_zones *z, uint64_t *random)
 	z->n = fuzz_pick(random, 4) ? fuzz_pick(random, 5) : fuzz_pick(random, IDLEGATE_ZONES + 1);
 	for (uint32_t i = 0; i < z->n; i++) {
 		snprintf(z->zone[i].name, sizeof(z->zone[i].name), "%s-%u",
-			 fuzz_pick(random, 2) ? "vthermal" : "zone", i);
+			 fuzz_pick(random, 2) ? "vsoc" : "zone", i);
 		z->zone[i].set_mc = fuzz_pick(random, 2) ? IDLEGATE_VALUE_UNKNOWN : 60000;
 		z->zone[i].clear_mc = fuzz_pick(random, 2) ? IDLEGATE_VALUE_UNKNOWN : 50000;
 	}
@@ -133,7 +133,7 @@ static void make_policy(struct idlegate_policy *p, uint64_t *random)
 	p->idle_after_ns = fuzz_pick(random, 4000000);
 	p->resume_settle_ns = fuzz_pick(random, 4000000);
 	p->dwell_ns[fuzz_pick(random, IDLEGATE_HOLD_COUNT)] = fuzz_pick(random, 4000000);
-	p->look_ms = fuzz_pick(random, 3) ? 0 : fuzz_pick(random, 1000);
+	p->look_ms = fuzz_pick(random, 3) ? 0 : IDLEGATE_LOOK_MIN_MS + fuzz_pick(random, 1000);
 	if (!fuzz_pick(random, 8))
 		p->required_sensors = fuzz_pick(random, 128);
 	p->require_charging = p->required_sensors & 1u << IDLEGATE_SENSOR_POWER &&

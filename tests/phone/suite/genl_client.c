@@ -82,6 +82,8 @@ int gnl_ask(int fd, struct gnl_message *m, struct gnl_message *answer)
 	for (;;) {
 		int type = gnl_receive(fd, &in);
 
+		if (type == -ENOBUFS)
+			continue; /* too many events between */
 		CHECK(type >= 0, "no answer to command %u: %s",
 		      ((struct genlmsghdr *)NLMSG_DATA(&m->head))->cmd, strerror(-type));
 		if (in.head.nlmsg_seq != sequence)

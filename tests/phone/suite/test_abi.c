@@ -166,8 +166,11 @@ static void a_struct_at_the_end_of_memory_works(void)
 	CHECK_RET(gcl_ioctl(fd, IDLEGATE_IOC_INFO, page + 4096 - sizeof(struct idlegate_info)), 0);
 	CHECK_RET(gcl_ioctl(fd, IDLEGATE_IOC_STATE, page + 4096 - sizeof(struct idlegate_state)),
 		  0);
+	struct idlegate_host *host = (void *)(page + 4096 - sizeof(struct idlegate_host));
 	memset(page, 0, 4096);
-	CHECK_RET(gcl_ioctl(fd, IDLEGATE_IOC_HOST, page + 4096 - sizeof(struct idlegate_host)), 0);
+	host->sensors = 1u << IDLEGATE_SENSOR_THERMAL;
+	CHECK_RET(gcl_ioctl(fd, IDLEGATE_IOC_HOST, host), 0);
+	memset(page, 0, 4096);
 	CHECK_RET(gcl_ioctl(fd, IDLEGATE_IOC_FACT, page + 4096 - sizeof(struct idlegate_fact)), 0);
 	CHECK_RET(gcl_ioctl(fd, IDLEGATE_IOC_ZONES, page + 4096 - sizeof(struct idlegate_zones)),
 		  0);

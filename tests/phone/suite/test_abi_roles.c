@@ -94,7 +94,8 @@ static void an_owner_inherits_nothing(void)
 	      state.holds);
 	CHECK_RET((long)state.closes, 0);
 	CHECK_RET((long)state.opens, 0);
-	CHECK_RET((long)state.facts, 0);
+	CHECK(state.facts <= 1, "%llu facts: there was one at most, that somebody hosts",
+	      (unsigned long long)state.facts);
 	CHECK_RET((long)state.input_ns, 0);
 	CHECK_RET(gcl_ioctl(fd, IDLEGATE_IOC_POLICY, &calm), 0);
 	gcl_fact(fd, IDLEGATE_FACT_TICK, 0);
@@ -206,6 +207,10 @@ static void policy_checks_every_limit(void)
 	WRONG_POLICY(require_charging, 1); /* and power is not required */
 	WRONG_POLICY(required_sensors, 1u << 7);
 	WRONG_POLICY(required_sensors, 0x80000000);
+	WRONG_POLICY(look_ms, IDLEGATE_LOOK_MIN_MS - 1);
+	WRONG_POLICY(look_ms, 1);
+	WRONG_POLICY(look_ms, IDLEGATE_LOOK_MAX_MS + 1);
+	WRONG_POLICY(look_ms, UINT32_MAX);
 	for (size_t i = 0; i < ARRAY_LEN(calm.reserved); i++) {
 		WRONG_POLICY(reserved[i], 1);
 		WRONG_POLICY(reserved[i], 0x80000000);
@@ -279,6 +284,12 @@ static void zones_check_every_field(void)
 {
 	struct idlegate_zones none = {};
 	int fd = gcl_host_open(0);
+
+	/* Zones may be named that nobody reads yet. */
+	CHECK_RET(gcl_ioctl(fd, IDLEGATE_IOC_ZONES, &none), 0);
+	close(fd);
+	fd = gcl_open(O_RDWR);
+	gcl_host(fd, 1u << IDLEGATE_SENSOR_THERMAL, NULL);
 
 	WRONG_ZONES("one too many", z.n = IDLEGATE_ZONES + 1);
 	WRONG_ZONES("n of all bits", z.n = UINT32_MAX);
@@ -456,7 +467,7 @@ static void one_of_the_crowd(void *arg)
 	CHECK(ret == 0 || ret == -ENOSPC, "JOIN in a crowd: %s", strerror(-ret));
 	__atomic_add_fetch(ret ? &crowd->refused : &crowd->ready, 1, __ATOMIC_SEQ_CST);
 	while (!crowd->go_home)
-		suite_sleep_ms(20);
+		suite_sleep_ms(200);
 }
 
 static void leases_are_limited(void)
@@ -499,7 +510,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(unpark_asks_the_gate),
 		SUITE_CASE(the_supervisor_releases_not_the_process),
 		SUITE_CASE(leases_are_for_the_owners_user),
-		SUITE_CASE(leases_are_limited),
+		{"leases_are_limited", leases_are_limited, 240},
 	};
 
 	return suite_run(argc, argv, cases, ARRAY_LEN(cases));

@@ -38,6 +38,7 @@
 
 #define WORKERS     4 /* the even ones are root */
 #define FILES       6
+#define SHARED      2 /* of these, by the workers that are root */
 #define CALLS       1000000ul
 #define SECONDS     600
 #define MAPS        4
@@ -101,6 +102,7 @@ struct worker {
 };
 
 static struct tally *tallies;
+static int shared_files[SHARED];
 static uint64_t seed;
 
 static void on_alarm(int signal)
@@ -131,6 +133,8 @@ static bool good_place(const struct worker *w, const void *p, size_t size)
 
 static int random_file(struct worker *w)
 {
+	if (w->root && fuzz_pick(&w->random, 4) == 0)
+		return shared_files[fuzz_pick(&w->random, SHARED)];
 	return w->files[fuzz_pick(&w->random, FILES)];
 }
 
@@ -150,7 +154,10 @@ static long call_ioctl(struct worker *w, unsigned int call)
 	/* Before the call: the answer may not be lived to. */
 	if (call == 7 && w->root)
 		w->tally->joined = true;
-	long ret = gcl_ioctl(random_file(w), request, p);
+	/* A shared file is never closed: its owner would never go. */
+	int fd = request == IDLEGATE_IOC_HOST ? w->files[fuzz_pick(&w->random, FILES)]
+					      : random_file(w);
+	long ret = gcl_ioctl(fd, request, p);
 	CHECK(ret < 0 || !must_fail, "%s with a reserved field that is not zero returned %ld",
 	      calls[call].name, ret);
 	return ret;
@@ -229,7 +236,8 @@ static long call_netlink(struct worker *w, unsigned int call)
 	if (call == CALL_NETLINK)
 		cmd = fuzz_pick(&w->random, 4) ? commands[fuzz_pick(&w->random, 3)]
 					       : (uint8_t)fuzz_value(&w->random);
-	gnl_begin(&m, w->family.id, cmd, call == CALL_NETLINK ? NLM_F_DUMP : 0);
+	gnl_begin(&m, w->family.id, cmd,
+		  call == CALL_NETLINK && fuzz_pick(&w->random, 4) == 0 ? NLM_F_DUMP : 0);
 	if (call == CALL_SET) {
 		gnl_put_u8(&m, IDLEGATE_A_PAUSE, (uint8_t)fuzz_pick(&w->random, 2));
 		if (fuzz_pick(&w->random, 4) == 0)
@@ -432,12 +440,16 @@ static void random_calls_of_everything(void)
 	tallies = mmap(NULL, sizeof(*tallies) * WORKERS, PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(tallies != MAP_FAILED, "mmap: %s", strerror(errno));
+	for (size_t i = 0; i < SHARED; i++)
+		shared_files[i] = gcl_open(O_RDWR | O_NONBLOCK);
 	supervise((total + WORKERS - 1) / WORKERS, &stops, &kills);
 	for (unsigned int i = 0; i < WORKERS; i++)
 		done += tallies[i].done;
 	suite_say("%lu calls in %.1f s; the module stopped %u times and killed %u times", done,
 		  (double)(suite_now_ns() - began) / 1e9, stops, kills);
 	CHECK(done >= total, "only %lu calls were made", done);
+	for (size_t i = 0; i < SHARED; i++)
+		close(shared_files[i]);
 	check_depth();
 	gcl_wait_idle();
 	int owner = gcl_host_open(0), fd = gcl_open(O_RDONLY);

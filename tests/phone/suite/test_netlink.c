@@ -65,6 +65,8 @@ static void get_while_nobody_hosts(void)
 	gnl_begin(&m, family.id, IDLEGATE_CMD_GET, 0);
 	CHECK_RET(gnl_ask(fd, &m, &answer), 0);
 	CHECK_RET((long)gnl_u64(&answer, IDLEGATE_A_HOLDS), HOLD(BROKER_GONE));
+	CHECK_RET(set_pause(fd, 1, 0), -ENOTCONN);
+	CHECK_RET(set_pause(fd, 0, 0), -ENOTCONN);
 }
 
 static void set_refused(void *arg)

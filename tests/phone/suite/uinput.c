@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/uinput.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -79,7 +80,7 @@ int uinput_create(enum uinput_kind kind)
 	set_bits(fd, EV_REL, UI_SET_RELBIT, k->rel);
 	set_bits(fd, EV_SW, UI_SET_SWBIT, k->sw);
 	for (const unsigned short *a = k->abs; *a != LIST_END; a++) {
-		struct uinput_abs_setup abs = {.code = *a, .absinfo = {.maximum = 1 << 20}};
+		struct uinput_abs_setup abs = {.code = *a, .absinfo = {.maximum = 0x7fffffff}};
 
 		if (*a == ABS_MT_SLOT)
 			abs.absinfo.maximum = 9;
@@ -88,6 +89,10 @@ int uinput_create(enum uinput_kind kind)
 		CHECK(!ioctl(fd, UI_SET_EVBIT, EV_ABS) && !ioctl(fd, UI_ABS_SETUP, &abs),
 		      "uinput: axis: %s", strerror(errno));
 	}
+	/* The scan codes of a keyboard's matrix. */
+	if (kind == UINPUT_KEYBOARD)
+		CHECK(!ioctl(fd, UI_SET_EVBIT, EV_MSC) && !ioctl(fd, UI_SET_MSCBIT, MSC_SCAN),
+		      "uinput: %s", strerror(errno));
 	if (k->property >= 0)
 		CHECK(!ioctl(fd, UI_SET_PROPBIT, k->property), "uinput: %s", strerror(errno));
 	snprintf(setup.name, sizeof(setup.name), "test %s", k->name);
@@ -151,6 +156,9 @@ int uinput_event_node(int fd, char *path, size_t size)
 
 	if (ioctl(fd, UI_GET_SYSNAME(sizeof(name)), name) < 0)
 		return -errno;
+	/* A module of its own on most kernels, which udev loads later or not at all. */
+	if (access("/sys/module/evdev", F_OK) && system("modprobe -q evdev"))
+		return -ENODEV;
 	snprintf(dir_name, sizeof(dir_name), "/sys/devices/virtual/input/%s", name);
 	for (int tries = 0; tries < 200; tries++) {
 		DIR *dir = opendir(dir_name);
