@@ -7,7 +7,7 @@ PHONE := B='$(B)' tests/phone/phone
 PHONE_TOOLS := $(patsubst tests/phone/tools/%.c,$(B)/phone/tools/%,$(wildcard tests/phone/tools/*.c))
 $(PHONE_TOOLS): $(B)/phone/tools/%: $(B)/tests/phone/tools/%.o
 	@mkdir -p $(@D)
-	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pkg_libs,libdrm)
 
 -include tests/phone/suite/module.mk tests/phone/bench/module.mk tests/phone/debug/module.mk
 
