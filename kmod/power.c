@@ -147,8 +147,9 @@ static int read_supply(struct power_supply *psy, void *data)
 		.current_ua = GATE_VALUE_UNKNOWN,
 	};
 
-	/* A device of the class that is not a supply yet, or no more. */
-	if (!psy || !psy->desc || scope_of(look, psy) == POWER_SUPPLY_SCOPE_DEVICE)
+	/* One that is about to come tells when it has; one that is about to go is gone. */
+	if (!psy || !psy->initialized || psy->removing ||
+	    scope_of(look, psy) == POWER_SUPPLY_SCOPE_DEVICE)
 		return 0;
 	if (psy->desc->type == POWER_SUPPLY_TYPE_BATTERY) {
 		read_battery(look, psy, &s);
