@@ -282,7 +282,8 @@ static int read_list(struct device_set *set, const json_t *list, const struct de
 		copy_shown(dev->name, sizeof(dev->name), nodes[i].driver);
 		copy_shown(dev->driver, sizeof(dev->driver), nodes[i].driver);
 		identify(dev, false, &nodes[i]);
-		set_unusable(dev, "no Vulkan driver answers for this node");
+		set_unusable(dev, nodes[i].accel ? "an accelerator: Vulkan does not reach it"
+						 : "no Vulkan driver answers for this node");
 		set->n += !set_has(set, dev->id);
 	}
 	return 0;

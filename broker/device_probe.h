@@ -19,10 +19,11 @@
 #define DEVICE_DETAILS_STRING  256
 
 struct device_node {
-	char path[64]; /* /dev/dri/renderD128 */
+	char path[64]; /* /dev/dri/renderD128, /dev/accel/accel0 */
 	char driver[48]; /* the kernel's: "msm", "amdgpu" */
 	char address[64]; /* "0000:03:00.0", "5000000.gpu": what of it goes into an id */
 	uint32_t major, minor;
+	bool accel; /* an accelerator: no Vulkan driver can answer for it */
 };
 
 struct device_set {
@@ -34,8 +35,8 @@ struct device_set {
 void device_set_clear(struct device_set *set); /* may be called twice */
 
 /**
- * device_nodes_read() - the render nodes of this machine; opens none of them
- * @sys: the root of sysfs, for the driver's name
+ * device_nodes_read() - the render nodes and accelerators of this machine; opens none of them
+ * @sys: the root of sysfs, for accelerators and drivers' names
  * Return: how many, at most @max.
  */
 unsigned int device_nodes_read(struct device_node *out, unsigned int max, const char *sys);

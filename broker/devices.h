@@ -5,8 +5,8 @@
  * brokerd never loads a Vulkan driver: `broker-worker --probe` does, unprivileged, and prints one
  * JSON document, which is parsed here with fixed limits. Nodes come from libdrm.
  * The id is stable over reboots: "<driver>-<bus address or platform name>" for a node,
- * "<driver>-soft" for a software device. A node without a Vulkan driver, or hardware without a
- * node, is listed too, as not usable; details["unusable"] says why.
+ * "<driver>-soft" for a software device. A node without a Vulkan driver (an accelerator never has
+ * one), or hardware without a node, is listed too, as not usable; details["unusable"] says why.
  *
  * The last document is kept in <state_dir>/devices.json, so that a restart has its devices at once
  * while the probe runs again. What is in that file is trusted no more than the worker is.

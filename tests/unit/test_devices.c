@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "broker/device_probe.h"
 #include "broker/devices.h"
@@ -27,8 +28,8 @@
 	"\"limits\":{},\"features\":{},\"speed\":{}}"
 
 static const struct device_node nodes[] = {
-	{"/dev/dri/renderD128", "msm", "5000000.gpu", 226, 128},
-	{"/dev/dri/renderD129", "amdgpu", "0000:03:00.0", 226, 129},
+	{"/dev/dri/renderD128", "msm", "5000000.gpu", 226, 128, false},
+	{"/dev/dri/renderD129", "amdgpu", "0000:03:00.0", 226, 129, false},
 };
 
 static struct device_set parse_ok(const char *json, unsigned int n_nodes)
@@ -234,6 +235,86 @@ Test(devices, depth_and_width_are_bounded)
 		at += (size_t)sprintf(json + at, ",%d", i);
 	at += (size_t)sprintf(json + at, "]}}]}");
 	cr_assert_eq(device_set_parse(&set, json, at, NULL, 0, NULL), -E2BIG);
+}
+
+Test(devices, an_accelerator_is_listed_and_not_usable)
+{
+	static const struct device_node npu[] = {
+		{"/dev/accel/accel0", "rocket", "fdab0000.npu", 261, 0, true},
+	};
+	struct device_set set = {0};
+
+	cr_assert_eq(device_set_parse(&set, "{\"devices\":[]}", 14, npu, 1, NULL), 0);
+	cr_assert_eq(set.n, 1);
+	cr_assert_str_eq(set.list[0].id, "rocket-fdab0000.npu");
+	cr_assert_str_eq(set.list[0].node, "/dev/accel/accel0");
+	cr_assert_not(set.list[0].software);
+	for (int allow = 0; allow < 2; allow++) {
+		device_set_allow(&set, allow);
+		cr_assert_not(set.list[0].usable);
+		cr_assert_str_eq(
+			json_string_value(json_object_get(set.list[0].details, "unusable")),
+			"an accelerator: Vulkan does not reach it");
+	}
+	device_set_clear(&set);
+}
+
+/* As sysfs shows an accelerator on the platform bus, one on PCI, and what is none. */
+static void fake_accels(const char *root)
+{
+	static const char script[] =
+		"set -e; cd \"$0\"; mkdir -p class/accel bus/vnpu bus/qaic\n"
+		"make() { mkdir -p devices/$2/accel/$1; echo $3 >devices/$2/accel/$1/dev\n"
+		"ln -s ../../../$2 devices/$2/accel/$1/device\n"
+		"ln -s ../../devices/$2/accel/$1 class/accel/$1; }\n"
+		"make accel0 vnpu 261:0; ln -s ../../bus/vnpu devices/vnpu/driver\n"
+		"make accel1 0000:03:00.0 261:1; ln -s ../../bus/qaic devices/0000:03:00.0/driver\n"
+		"make accel2 broken none; make accel_of_a_long_name x 261:9; make other y 1:1\n";
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		execl("/bin/sh", "sh", "-c", script, root, NULL);
+		_exit(127);
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert_eq(status, 0);
+}
+
+static const struct device_node *node_named(const struct device_node *list, unsigned int n,
+					    const char *path)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (!strcmp(list[i].path, path))
+			return &list[i];
+	return NULL;
+}
+
+Test(devices, accelerators_are_found_in_sysfs)
+{
+	char root[] = "/tmp/test_devices.XXXXXX", command[64];
+	struct device_node found[DEVICES_MAX];
+	const struct device_node *npu, *card;
+	unsigned int n, n_accels = 0;
+
+	cr_assert_not_null(mkdtemp(root));
+	fake_accels(root);
+	n = device_nodes_read(found, DEVICES_MAX, root);
+	for (unsigned int i = 0; i < n; i++)
+		n_accels += found[i].accel;
+	cr_assert_eq(n_accels, 2);
+	npu = node_named(found, n, "/dev/accel/accel0");
+	card = node_named(found, n, "/dev/accel/accel1");
+	cr_assert(npu && card);
+	cr_assert_str_eq(npu->driver, "vnpu");
+	cr_assert_str_eq(npu->address, "vnpu");
+	cr_assert_eq(npu->major, 261);
+	cr_assert_str_eq(card->driver, "qaic");
+	cr_assert_str_eq(card->address, "0000:03:00.0");
+	cr_assert_eq(card->minor, 1);
+	cr_assert_leq(device_nodes_read(found, 1, root), 1);
+	snprintf(command, sizeof(command), "rm -rf %s", root);
+	cr_assert_eq(system(command), 0);
 }
 
 Test(devices, nodes_of_this_machine_exist)

@@ -88,6 +88,15 @@ static const struct driver_case drivers[] = {
 	 {.name = "rcs", .cycles = 28257900, .total_cycles = 7655183225},
 	 {.name = "vcs", .total_cycles = 7655183225, .capacity = 2}},
 	{HEAD "drm-driver:\tvirtio_gpu\ndrm-client-id:\t4\n", "virtio_gpu", "", 4, 0, {}, {}},
+	{HEAD "drm-driver:\tvnpu\ndrm-client-id:\t9\ndrm-engine-npu:\t503115158 ns\n"
+	      "vnpu-late:\t3115158 ns\ndrm-total-memory:\t1 MiB\ndrm-shared-memory:\t0\n"
+	      "drm-active-memory:\t1 MiB\n",
+	 "vnpu",
+	 "",
+	 9,
+	 1,
+	 {.name = "npu", .ns = 503115158},
+	 {.name = "npu", .ns = 503115158}},
 };
 
 static void want_engine(const struct fdinfo_engine *e, const struct fdinfo_engine *want)
@@ -368,6 +377,21 @@ Test(gpu, a_busy_program_is_told_and_a_calm_one_too)
 	source_gpu.holds_changed(f->source, IDLEGATE_HOLD_BIT(IDLEGATE_HOLD_GPU_BUSY));
 	cr_assert_eq(fixture_run(f, 1, 2500), 1);
 	cr_assert_not(fixture_last(f, GATE_FACT_GPU)->on);
+	fixture_free(f);
+}
+
+Test(gpu, a_busy_accelerator_counts_without_any_gpu)
+{
+	struct fixture *f = fixture_new();
+
+	f->config.gpu_busy_permille = 100;
+	fake_file(f, "dev/accel/accel0", "");
+	hold_device(f, 100, 5, "/dev/accel/accel0");
+	use(f, 100, 5, 1, 0);
+	fixture_open(f, &source_gpu);
+	use(f, 100, 5, 1, 500 * NS_PER_MS);
+	fixture_want_state(f, GATE_SENSOR_OK, 3000);
+	cr_assert(fixture_last(f, GATE_FACT_GPU)->on);
 	fixture_free(f);
 }
 
