@@ -21,7 +21,7 @@ import vm
 SUITE_DIR = os.path.join(root.HERE, "suite")
 # Who computes in the guest: the phone's own GPU, not a second driver in its user space.
 ENVIRONMENT = ("export VK_DRIVER_FILES=/usr/share/vulkan/icd.d/virtio_icd.json; "
-               "export IDLEBROKER_TEST_PATIENCE=3; ")
+               "export IDLEBROKER_TEST_PATIENCE=3 IDLEBROKER_TEST_BOMB_MIB=32; ")
 TASK_S = 2400
 JOBS = int(os.environ.get("PHONE_JOBS", "2"))
 # So many random kills in the phone; `make check` does a hundred beside it.
