@@ -192,8 +192,10 @@ def tasks_of(lane, pattern, integration):
     for program in host_programs(pattern):
         tasks.append((os.path.basename(program)[:-3], lambda task, p=program: run_host(task, p)))
     if integration:
-        for k in range(1, JOBS + 1):
-            script = f"tests/integration/run.py /out/part.count '{integration}' {k}/{JOBS}"
+        # A few classes are not worth two phones.
+        parts = JOBS if "*" in integration else 1
+        for k in range(1, parts + 1):
+            script = f"tests/integration/run.py /out/part.count '{integration}' {k}/{parts}"
             tasks.append((f"integration-{k}", lambda task, s=script: task.in_phone(
                 lambda phone: task.counted(phone, task.name, "part.count", s))))
     programs = suite_programs(lane.build, pattern)
@@ -201,7 +203,7 @@ def tasks_of(lane, pattern, integration):
         script = "run-suite " + " ".join(programs)
         tasks.append(("suite", lambda task: task.in_phone(
             lambda phone: task.counted(phone, "suite", "suite.count", script))))
-    if integration and not pattern:
+    if "*" in integration and not pattern:
         script = f"export IDLEBROKER_KILLS={KILLS}; tests/integration/run.py /out/kill.count 'test_kill*.py'"
         tasks.append(("kill", lambda task: task.in_phone(
             lambda phone: task.counted(phone, "kill", "kill.count", script))))

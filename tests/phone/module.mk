@@ -36,7 +36,7 @@ check-phone-log: ## what fails a lane by the kernel's log does
 	@tests/phone/klog.py --self-test
 check-phone-bookworm: phone-deps ## the modules against the headers of Debian 12
 	@tests/phone/check-headers.sh $(B) 6.1
-check-phone-trixie: phone-deps ## Debian 13's kernel: module and suite
-	@$(PHONE) check trixie '$(PT)'
+check-phone-trixie: phone-deps ## Debian 13's kernel: module, suite and jobs
+	@$(PHONE) check trixie '$(PT)' '$(if $(T),test_jobs.py)'
 check-phone-forky: phone-deps ## Debian testing's kernel: module, suite and the integration tests
 	@$(PHONE) check forky '$(PT)' '$(T)'
