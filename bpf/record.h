@@ -54,10 +54,13 @@ struct bpf_shared {
 	__u64 dropped; /* records that found the ring full */
 	__u32 our_tgid; /* brokerd as the kernel numbers it: its children are no foreigners */
 	__s32 zone_limit_mc; /* THERMAL: hotter than this is an occasion, and so is cooler again */
+	__u64 gpu_burst_ns; /* GPU_SHARE: see gpu_share.h */
+	__u32 gpu_permille;
+	__u32 gpu_devices; /* how many were named so far */
 	__u64 asleep; /* SUSPEND: whether the last occasion was going to sleep */
 };
 
-_Static_assert(sizeof(struct bpf_shared) == 16 * (4 + 8 + 8) + 24, "no holes in the page");
+_Static_assert(sizeof(struct bpf_shared) == 16 * (4 + 8 + 8) + 40, "no holes in the page");
 _Static_assert(BPF_RECORD_COUNT <= 16, "the page has 16 places");
 
 #endif

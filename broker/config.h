@@ -57,6 +57,8 @@ struct config {
 	bool ebpf; /* [gate] look with eBPF programs where that is better */
 	struct gate_policy gate; /* [gate] */
 	uint32_t cpu_busy_permille; /* [gate] share of time the owner's programs wait; sets */
+	bool gpu_at_once; /* [gate] any use by foreign programs closes (ebpf) */
+	uint64_t gpu_window_ns; /* [gate] over which the share is judged (ebpf) */
 	uint32_t gpu_busy_permille; /* [gate] share of device time of foreign programs; sets */
 	uint32_t n_windows; /* 0 = always */
 	struct config_window windows[CONFIG_WINDOWS_MAX];

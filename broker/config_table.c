@@ -73,6 +73,12 @@ const struct config_key config_table[] = {
 	    "Stop when the owner's programs wait for the processor this share of the time."),
 	KEY("gate", "gpu_busy", PERMILLE, gpu_busy_permille, 1, 1000, "5%",
 	    "Stop when other programs use this share of the device's time."),
+	KEY("gate", "gpu_window", DURATION, gpu_window_ns, 10 * MS, MIN, "1s",
+	    "The time over which that share is judged. A burst of this share of it is let pass, so "
+	    "that a clock which is redrawn once a second does not stop the work."),
+	KEY("gate", "gpu_at_once", BOOL, gpu_at_once, 0, 0, "no",
+	    "Stop at any use of the device by other programs, and go on when there was none for "
+	    "gpu_window. Needs eBPF; else gpu_busy counts."),
 	KEY("gate", "resume_settle", DURATION, gate.resume_settle_ns, 0, H, NULL,
 	    "Wait this long after the device woke from suspend."),
 	DWELL("dwell_not_charging", NOT_CHARGING, "Charging must last this long to count."),

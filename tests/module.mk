@@ -27,7 +27,7 @@ check-unit: $(UNIT_BIN) ## the unit tests
 
 # What needs systemd has no place where musl is.
 MUSL_CC ?= musl-gcc
-MUSL_SRC := $(filter-out broker/sources/logind.c broker/bpf/hub.c broker/bpf/load.c broker/bpf/objects.c,$(sort $(wildcard kmod/core/*.c kmod/selftest/*.c \
+MUSL_SRC := $(filter-out broker/sources/logind.c $(addprefix broker/bpf/,hub.c gpu.c load.c objects.c),$(sort $(wildcard kmod/core/*.c kmod/selftest/*.c \
 	libbroker/*.c libbroker/*/*.c broker/*.c broker/*/*.c tools/*.c tests/unit/*.c)))
 .PHONY: check-musl
 check-musl: $(B)/gen/io_idlebroker.inc $(B)/gen/worker/fma_spirv.h $(B)/gen/worker/copy_spirv.h

@@ -26,7 +26,7 @@ MAY_INCLUDE = {
     "broker/sched/": ("broker/sched/",),
     "broker/store/": ("broker/store/", "broker/loop.h", "libbroker/"),
     "broker/bpf/": ("broker/bpf/", "broker/loop.h", "bpf/", "libbroker/"),
-    "broker/sources/": ("broker/sources/", "broker/bpf/", "broker/loop.h", "broker/config.h", "kmod/core/",
+    "broker/sources/": ("broker/sources/", "broker/bpf/", "bpf/", "broker/loop.h", "broker/config.h", "kmod/core/",
                         "libbroker/", "linux/idlegate.h"),
     "broker/api/": ("broker/", "libbroker/", "kmod/core/", "linux/idlegate.h"),
     "broker/": ("broker/", "libbroker/", "kmod/core/", "linux/idlegate.h"),

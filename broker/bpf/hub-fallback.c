@@ -4,14 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "broker/bpf/hub.h"
+#include "broker/bpf/gpu.h"
 
 struct bpf_hub {
 	bool wanted[BPF_PROBE_COUNT];
 };
 
 static const char *const names[BPF_PROBE_COUNT] = {
-	[BPF_PROBE_INPUT] = "input",
+	[BPF_PROBE_INPUT] = "input",           [BPF_PROBE_GPU_SCHED] = "gpu_sched",
+	[BPF_PROBE_GPU_VIRTIO] = "gpu_virtio", [BPF_PROBE_GPU_I915] = "gpu_i915",
+	[BPF_PROBE_GPU_FENCE] = "gpu_fence",   [BPF_PROBE_POWER] = "power",
+	[BPF_PROBE_THERMAL] = "thermal",       [BPF_PROBE_SUSPEND] = "suspend",
 };
 
 int bpf_hub_new(struct bpf_hub **out, struct loop *loop)
@@ -67,7 +70,30 @@ uint64_t bpf_hub_last(const struct bpf_hub *hub, enum bpf_record_kind kind)
 	return 0;
 }
 
+void bpf_hub_zone_limit(struct bpf_hub *hub, int32_t limit_mc)
+{
+}
+
+bool bpf_hub_asleep(const struct bpf_hub *hub)
+{
+	return false;
+}
+
 uint64_t bpf_hub_dropped(const struct bpf_hub *hub)
 {
 	return 0;
+}
+
+void bpf_gpu_limit(struct bpf_hub *hub, const struct gpu_share_limit *limit)
+{
+}
+
+int bpf_gpu_total(const struct bpf_hub *hub, struct gpu_total *out)
+{
+	return -ENOENT;
+}
+
+int bpf_gpu_clients(const struct bpf_hub *hub, struct bpf_gpu_client *out, int max)
+{
+	return -ENOENT;
 }

@@ -20,11 +20,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "broker/bpf/hub_internal.h"
 #include "broker/bpf/load.h"
 #include "broker/bpf/objects.h"
 #include "broker/bpf/record.h"
 #include "libbroker/util/cleanup.h"
 #include "libbroker/util/log.h"
+
+#define HELLO BPF_PROBE_COUNT
 
 struct listener {
 	bpf_hub_fn fn;
@@ -38,10 +41,9 @@ struct bpf_hub {
 	struct bpf_shared *page;
 	bool works;
 	bool heard_hello;
-	char why[160]; /* it does not work */
+	char why[192]; /* it does not work */
 	uint64_t dropped_known, bad;
-	struct bpf_loaded hello;
-	struct bpf_loaded probe[BPF_PROBE_COUNT];
+	struct bpf_loaded loaded[BPF_PROBE_COUNT + 1]; /* the last one: hello */
 	struct bpf_probe_status status[BPF_PROBE_COUNT];
 	struct listener listener[BPF_RECORD_COUNT];
 };
@@ -98,17 +100,28 @@ static void hub_ready(void *data, int fd, int events)
 	hub_check_dropped(hub);
 }
 
-static int hub_map(struct bpf_hub *hub, const char *name)
+int bpf_hub_map(const struct bpf_hub *hub, const char *name)
 {
-	struct bpf_map *map = bpf_object__find_map_by_name(hub->hello.object, name);
+	for (int i = HELLO; hub && i >= 0; i--) {
+		const struct bpf_object *object = hub->loaded[i].object;
+		struct bpf_map *map = object ? bpf_object__find_map_by_name(object, name) : NULL;
 
-	return map ? bpf_map__fd(map) : -ENOENT;
+		if (map)
+			return bpf_map__fd(map);
+	}
+	return -ENOENT;
+}
+
+struct bpf_shared *bpf_hub_page(const struct bpf_hub *hub)
+{
+	return bpf_hub_works(hub) ? hub->page : NULL;
 }
 
 /* Run the first program, and see whether its record arrives. */
 static int hub_say_hello(struct bpf_hub *hub)
 {
-	struct bpf_program *program = bpf_object__find_program_by_name(hub->hello.object, "hello");
+	struct bpf_program *program =
+		bpf_object__find_program_by_name(hub->loaded[HELLO].object, "hello");
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
 	int r = bpf_prog_test_run_opts(bpf_program__fd(program), &opts);
 
@@ -123,22 +136,24 @@ static int hub_say_hello(struct bpf_hub *hub)
 static int hub_start(struct bpf_hub *hub)
 {
 	void *page;
-	int r = bpf_load(&hub->hello, &bpf_objects_hello, NULL, hub->why, sizeof(hub->why));
+	int r = bpf_load(&hub->loaded[HELLO], &bpf_objects_hello, NULL, 0, hub->why,
+			 sizeof(hub->why));
 
 	if (r < 0)
 		return r;
-	page = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, hub_map(hub, "shared"),
-		    0);
+	page = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
+		    bpf_hub_map(hub, "shared"), 0);
 	if (page == MAP_FAILED)
 		return -errno;
 	hub->page = page;
-	hub->ring = ring_buffer__new(hub_map(hub, "records"), hub_take, hub, NULL);
+	hub->ring = ring_buffer__new(bpf_hub_map(hub, "records"), hub_take, hub, NULL);
 	if (!hub->ring)
 		return -errno;
 	r = hub_say_hello(hub);
 	if (r < 0)
 		return r;
-	return loop_watch(hub->loop, hub_map(hub, "records"), POLLIN, hub_ready, hub, &hub->watch);
+	return loop_watch(hub->loop, bpf_hub_map(hub, "records"), POLLIN, hub_ready, hub,
+			  &hub->watch);
 }
 
 void bpf_hub_free(struct bpf_hub *hub)
@@ -146,12 +161,11 @@ void bpf_hub_free(struct bpf_hub *hub)
 	if (!hub)
 		return;
 	loop_unwatch(hub->watch);
-	for (int i = 0; i < BPF_PROBE_COUNT; i++)
-		bpf_unload(&hub->probe[i]);
+	for (int i = 0; i <= HELLO; i++)
+		bpf_unload(&hub->loaded[i]);
 	ring_buffer__free(hub->ring);
 	if (hub->page)
 		munmap(hub->page, page_size());
-	bpf_unload(&hub->hello);
 	free(hub);
 }
 
@@ -189,16 +203,16 @@ int bpf_hub_attach(struct bpf_hub *hub, enum bpf_probe probe)
 	if (!hub)
 		return -EOPNOTSUPP;
 	s = &hub->status[probe];
-	if (hub->probe[probe].object)
+	if (hub->loaded[probe].object)
 		return 0;
 	s->wanted = true;
 	if (!hub->works) {
 		memcpy(s->detail, hub->why, sizeof(s->detail));
 		return -EOPNOTSUPP;
 	}
-	r = bpf_load(&hub->probe[probe], &bpf_objects[probe], hub->hello.object, s->detail,
+	r = bpf_load(&hub->loaded[probe], &bpf_objects[probe], hub->loaded, HELLO + 1, s->detail,
 		     sizeof(s->detail));
-	s->tier = r == 0 ? hub->probe[probe].variant->tier : "none";
+	s->tier = r == 0 ? hub->loaded[probe].variant->tier : "none";
 	return r;
 }
 
@@ -206,7 +220,7 @@ void bpf_hub_detach(struct bpf_hub *hub, enum bpf_probe probe)
 {
 	if (!hub)
 		return;
-	bpf_unload(&hub->probe[probe]);
+	bpf_unload(&hub->loaded[probe]);
 	hub->status[probe].wanted = false;
 	hub->status[probe].tier = "none";
 	hub->status[probe].detail[0] = '\0';
@@ -245,4 +259,15 @@ uint64_t bpf_hub_last(const struct bpf_hub *hub, enum bpf_record_kind kind)
 uint64_t bpf_hub_dropped(const struct bpf_hub *hub)
 {
 	return bpf_hub_works(hub) ? __atomic_load_n(&hub->page->dropped, __ATOMIC_RELAXED) : 0;
+}
+
+void bpf_hub_zone_limit(struct bpf_hub *hub, int32_t limit_mc)
+{
+	if (bpf_hub_works(hub))
+		__atomic_store_n(&hub->page->zone_limit_mc, limit_mc, __ATOMIC_RELAXED);
+}
+
+bool bpf_hub_asleep(const struct bpf_hub *hub)
+{
+	return bpf_hub_works(hub) && __atomic_load_n(&hub->page->asleep, __ATOMIC_SEQ_CST);
 }

@@ -22,6 +22,13 @@
 
 enum bpf_probe {
 	BPF_PROBE_INPUT,
+	BPF_PROBE_GPU_SCHED, /* drivers that use the DRM scheduler */
+	BPF_PROBE_GPU_VIRTIO,
+	BPF_PROBE_GPU_I915,
+	BPF_PROBE_GPU_FENCE, /* any other driver, coarsely */
+	BPF_PROBE_POWER,
+	BPF_PROBE_THERMAL,
+	BPF_PROBE_SUSPEND,
 	BPF_PROBE_COUNT
 };
 
@@ -31,7 +38,7 @@ struct bpf_probe_status {
 	const char *name; /* "input"; static */
 	const char *tier; /* how it is attached: "fentry", "kprobe" …; "none" */
 	bool wanted; /* somebody tried to attach it */
-	char detail[160]; /* why it is not, and what would help; empty if it is */
+	char detail[192]; /* why it is not, and what would help; empty if it is */
 };
 
 /* @rec: NULL when records were lost, maybe one of this kind */
@@ -70,6 +77,12 @@ bool bpf_hub_arm(struct bpf_hub *hub, enum bpf_record_kind kind, uint64_t known_
 
 /** bpf_hub_last() - when there last was an occasion, CLOCK_MONOTONIC; 0: never */
 uint64_t bpf_hub_last(const struct bpf_hub *hub, enum bpf_record_kind kind);
+
+/** bpf_hub_zone_limit() - THERMAL: passing this temperature, either way, is an occasion */
+void bpf_hub_zone_limit(struct bpf_hub *hub, int32_t limit_mc);
+
+/** bpf_hub_asleep() - SUSPEND: what the last occasion was; false if there was none */
+bool bpf_hub_asleep(const struct bpf_hub *hub);
 
 /** bpf_hub_dropped() - records lost since the start, because the ring was full */
 uint64_t bpf_hub_dropped(const struct bpf_hub *hub);

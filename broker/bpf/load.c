@@ -13,9 +13,6 @@
 #include "libbroker/util/cleanup.h"
 #include "libbroker/util/log.h"
 
-/* Made by the first object, and the same for every other. */
-static const char *const shared_maps[] = {"records", "shared"};
-
 static int on_print(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	char text[512];
@@ -44,13 +41,28 @@ static bool variant_has(const struct bpf_variant *v, const char *program)
 	return false;
 }
 
-static int share_maps(struct bpf_object *object, const struct bpf_object *maps)
+static const struct bpf_map *find_map(const struct bpf_loaded *others, size_t n,
+				      const struct bpf_object *not_in, const char *name)
 {
-	for (size_t i = 0; maps && i < ARRAY_SIZE(shared_maps); i++) {
-		struct bpf_map *to = bpf_object__find_map_by_name(object, shared_maps[i]);
-		struct bpf_map *from = bpf_object__find_map_by_name(maps, shared_maps[i]);
-		int r = to && from ? bpf_map__reuse_fd(to, bpf_map__fd(from)) : 0;
+	const struct bpf_map *map = NULL;
 
+	for (size_t i = 0; i < n && !map; i++)
+		if (others[i].object && others[i].object != not_in)
+			map = bpf_object__find_map_by_name(others[i].object, name);
+	return map;
+}
+
+static int share_maps(struct bpf_object *object, const struct bpf_loaded *others, size_t n)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object)
+	{
+		const struct bpf_map *from = find_map(others, n, object, bpf_map__name(map));
+		int r = 0;
+
+		if (from && !bpf_map__is_internal(map))
+			r = bpf_map__reuse_fd(map, bpf_map__fd(from));
 		if (r < 0)
 			return r;
 	}
@@ -76,7 +88,8 @@ static int attach_all(struct bpf_loaded *l)
 }
 
 static int load_variant(struct bpf_loaded *l, const struct bpf_source *source,
-			const struct bpf_variant *variant, const struct bpf_object *maps)
+			const struct bpf_variant *variant, const struct bpf_loaded *others,
+			size_t n)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = source->name);
 	struct bpf_program *program;
@@ -91,15 +104,16 @@ static int load_variant(struct bpf_loaded *l, const struct bpf_source *source,
 		return -errno;
 	bpf_object__for_each_program(program, l->object) bpf_program__set_autoload(
 		program, variant_has(variant, bpf_program__name(program)));
-	r = share_maps(l->object, maps);
+	r = share_maps(l->object, others, n);
 	if (r == 0)
 		r = bpf_object__load(l->object);
 	return r < 0 ? r : attach_all(l);
 }
 
-int bpf_load(struct bpf_loaded *out, const struct bpf_source *source, const struct bpf_object *maps,
-	     char *why, size_t why_size)
+int bpf_load(struct bpf_loaded *out, const struct bpf_source *source,
+	     const struct bpf_loaded *others, size_t n, char *why, size_t why_size)
 {
+	const char *said = NULL;
 	struct bpf_why_world world;
 	size_t at = 0;
 	int r = -EOPNOTSUPP;
@@ -107,14 +121,17 @@ int bpf_load(struct bpf_loaded *out, const struct bpf_source *source, const stru
 	why[0] = '\0';
 	bpf_why_look(&world);
 	for (int i = 0; i < BPF_LOAD_VARIANTS_MAX && source->variant[i].tier; i++) {
-		r = load_variant(out, source, &source->variant[i], maps);
+		r = load_variant(out, source, &source->variant[i], others, n);
 		if (r == 0) {
 			why[0] = '\0';
 			return 0;
 		}
 		bpf_unload(out);
+		if (said == bpf_why(r, &world)) /* static, so the same words are the same */
+			continue;
+		said = bpf_why(r, &world);
 		at += (size_t)snprintf(why + at, why_size - at, "%s%s: %s", at ? "; " : "",
-				       source->variant[i].tier, bpf_why(r, &world));
+				       source->variant[i].tier, said);
 		if (at >= why_size)
 			at = why_size - 1;
 	}

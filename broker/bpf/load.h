@@ -33,12 +33,13 @@ struct bpf_loaded {
 
 /**
  * bpf_load() - load and attach by the first variant that works
- * @maps: an object that has the shared maps already, or NULL: this one makes them
+ * @others: @n of them that are loaded (or not): a map which one of these has by the same name is
+ *          taken from there, and no second one is made
  * @why: empty, or for each variant what was wrong with it
  * Return: 0 or the -errno of the last variant; -ESRCH if what it attaches to is not there.
  */
-int bpf_load(struct bpf_loaded *out, const struct bpf_source *source, const struct bpf_object *maps,
-	     char *why, size_t why_size);
+int bpf_load(struct bpf_loaded *out, const struct bpf_source *source,
+	     const struct bpf_loaded *others, size_t n, char *why, size_t why_size);
 
 /** bpf_unload() - detach, and free all; nothing of it stays in the kernel */
 void bpf_unload(struct bpf_loaded *l);

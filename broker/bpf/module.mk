@@ -5,7 +5,7 @@ ifeq ($(WITH_BPF),1)
 BROKER_BPF_LEFT_OUT := broker/bpf/hub-fallback.c
 BROKER_BPF_LIBS := $(call pkg_libs,libbpf)
 else
-BROKER_BPF_LEFT_OUT := broker/bpf/hub.c broker/bpf/load.c broker/bpf/objects.c
+BROKER_BPF_LEFT_OUT := broker/bpf/hub.c broker/bpf/gpu.c broker/bpf/load.c broker/bpf/objects.c
 endif
 BROKER_BPF_SRC := $(filter-out $(BROKER_BPF_LEFT_OUT),$(sort $(wildcard broker/bpf/*.c)))
 # Generated headers, in which warnings are not ours.

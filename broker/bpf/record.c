@@ -22,17 +22,18 @@ static const struct {
 	[BPF_RECORD_SUSPEND] = {.arg = true},
 };
 
-static int comm_check(char comm[BPF_COMM_LEN])
+int bpf_comm_clean(char comm[BPF_COMM_LEN])
 {
 	size_t len = strnlen(comm, BPF_COMM_LEN);
+	int r = len == BPF_COMM_LEN ? -EBADMSG : 0;
 
-	if (len == BPF_COMM_LEN)
-		return -EBADMSG;
+	if (r < 0)
+		len--;
 	for (size_t i = 0; i < len; i++)
 		if (comm[i] < ' ' || comm[i] > '~')
 			comm[i] = '?';
 	memset(comm + len, 0, BPF_COMM_LEN - len);
-	return 0;
+	return r;
 }
 
 int bpf_record_parse(const void *data, size_t size, struct bpf_record *out)
@@ -48,7 +49,7 @@ int bpf_record_parse(const void *data, size_t size, struct bpf_record *out)
 		return -EBADMSG;
 	if ((!record_uses[r.kind].arg && r.arg) || (!record_uses[r.kind].value && r.value))
 		return -EBADMSG;
-	if (comm_check(r.comm) < 0)
+	if (bpf_comm_clean(r.comm) < 0)
 		return -EBADMSG;
 	*out = r;
 	return 0;

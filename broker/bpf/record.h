@@ -15,4 +15,10 @@
  */
 int bpf_record_parse(const void *data, size_t size, struct bpf_record *out);
 
+/**
+ * bpf_comm_clean() - make the name of a process fit to be shown: what cannot be is a question mark
+ * Return: 0, or -EBADMSG when it had no end; it then has one.
+ */
+int bpf_comm_clean(char comm[BPF_COMM_LEN]);
+
 #endif

@@ -7,23 +7,23 @@
 
 #include "broker/bpf/hub.h"
 
-static const struct {
-	const struct source_ops *instead_of, *ops;
-	enum bpf_probe probe;
-} served[] = {
-	{&source_input, &source_bpf_input, BPF_PROBE_INPUT},
-};
-
 const struct source_ops *source_bpf_choose(const struct source_ops *ops, struct bpf_hub *hub)
 {
-	for (size_t i = 0; hub && i < sizeof(served) / sizeof(served[0]); i++)
-		if (served[i].instead_of == ops && bpf_hub_attach(hub, served[i].probe) == 0)
-			return served[i].ops;
+	if (!hub)
+		return NULL;
+	if (ops == &source_input && bpf_hub_attach(hub, BPF_PROBE_INPUT) == 0)
+		return &source_bpf_input;
+	/* It has the other way in it, for what it can attach changes with the devices. */
+	if (ops == &source_gpu && bpf_hub_works(hub))
+		return &source_bpf_gpu;
 	return NULL;
 }
 
 static const char *const row_names[BPF_PROBE_COUNT] = {
-	[BPF_PROBE_INPUT] = "ebpf input",
+	[BPF_PROBE_INPUT] = "ebpf input",           [BPF_PROBE_GPU_SCHED] = "ebpf gpu scheduler",
+	[BPF_PROBE_GPU_VIRTIO] = "ebpf gpu virtio", [BPF_PROBE_GPU_I915] = "ebpf gpu i915",
+	[BPF_PROBE_GPU_FENCE] = "ebpf gpu fences",  [BPF_PROBE_POWER] = "ebpf power",
+	[BPF_PROBE_THERMAL] = "ebpf heat",          [BPF_PROBE_SUSPEND] = "ebpf sleep",
 };
 
 int source_bpf_status(const struct bpf_hub *hub, unsigned int i, struct source_status *out)

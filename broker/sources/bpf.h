@@ -5,7 +5,7 @@
 
 #include "broker/sources/source.h"
 
-extern const struct source_ops source_bpf_input;
+extern const struct source_ops source_bpf_input, source_bpf_gpu;
 
 /**
  * source_bpf_choose() - the source by eBPF in the place of @ops

@@ -7,7 +7,12 @@ PHONE_SUITE_BIN := $(patsubst tests/phone/suite/%.c,$(B)/phone/suite/%,$(PHONE_S
 
 $(PHONE_SUITE_BIN): $(B)/phone/suite/%: $(B)/tests/phone/suite/%.o $(call objs,$(PHONE_SUITE_LIB))
 	@mkdir -p $(@D)
-	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ -pthread
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ -pthread $(SUITE_LIBS)
+
+# Those of eBPF run brokerd's own sources and loader against the kernel.
+PHONE_BPF_BIN := $(filter $(B)/phone/suite/test_bpf_%,$(PHONE_SUITE_BIN))
+$(PHONE_BPF_BIN): $(B)/libbrokerd.a $(B)/libidlebroker-static.a $(B)/libgate.a
+$(PHONE_BPF_BIN): SUITE_LIBS = $(BROKER_LIBS) $(LIBBROKER_LIBS)
 
 .PHONY: phone-suite
 phone-suite: $(PHONE_SUITE_BIN)
