@@ -9,6 +9,8 @@
  * battery has stopped and nothing changes that a driver would tell. Without a battery, nothing
  * is ever read by time.
  *
+ * Where uevents cannot be heard an eBPF program on the power-supply core stands in for them.
+ *
  * A battery that was there and is gone is a lost sensor: a fuel gauge whose driver died looks
  * the same as a board without a battery. A reload forgets what was there.
  */
@@ -19,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/sources/bpf_tell.h"
 #include "broker/sources/sensor.h"
 #include "broker/sources/uevent.h"
 #include "libbroker/util/cleanup.h"
@@ -33,7 +36,8 @@
 struct power {
 	struct sensor sensor;
 	struct uevent *uevent;
-	int uevent_error;
+	struct bpf_tell *bpf; /* where there are no uevents */
+	int uevent_error; /* neither of the two */
 	struct loop_timer *timer;
 	uint32_t holds;
 	struct power_look last;
@@ -122,6 +126,11 @@ static void power_look_again(void *data)
 	power_schedule(p);
 }
 
+static void power_rung(void *data, const struct bpf_record *rec)
+{
+	power_look_again(data);
+}
+
 static void power_holds_changed(void *source, uint32_t holds)
 {
 	struct power *p = source;
@@ -154,6 +163,7 @@ static void power_close(void *source)
 	struct power *p = source;
 
 	uevent_free(p->uevent);
+	bpf_tell_free(p->bpf);
 	loop_timer_free(p->timer);
 	free(p);
 }
@@ -176,7 +186,10 @@ static int power_open(void **out, const struct source_ctx *ctx)
 	p->uevent_error = uevent_new(&p->uevent, ctx->loop, "power_supply", power_look_again, p);
 	if (p->uevent_error == -ENOMEM)
 		return -ENOMEM;
-	p->sensor.tier = p->uevent ? "uevent+sysfs" : "sysfs";
+	if (p->uevent_error &&
+	    bpf_tell_new(&p->bpf, ctx->bpf, BPF_PROBE_POWER, BPF_RECORD_POWER, power_rung, p) == 0)
+		p->uevent_error = 0;
+	p->sensor.tier = p->uevent ? "uevent+sysfs" : p->bpf ? "ebpf+sysfs" : "sysfs";
 	power_look_again(p);
 	*out = steal_ptr(p);
 	return 0;

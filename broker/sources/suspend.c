@@ -4,7 +4,9 @@
  *
  * With logind: its delay inhibitor tells of the sleep before it begins. The fact goes out at
  * once, and the inhibitor is let go after the time the jobs have to stop (grace, at most 1 s).
- * Without logind a resume is noticed afterwards (resume.h) and given as suspend and resume in
+ * Without logind an eBPF program tells of it, most times before the kernel stops all programs; one
+ * that did not come within the time that the kernel takes for that is taken back.
+ * Without either a resume is noticed afterwards (resume.h) and given as suspend and resume in
  * one, so the gate still waits for the machine to settle; the sensor then counts as absent, which
  * is normal on a device without logind: the kernel freezes the jobs itself.
  *
@@ -15,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/sources/bpf_tell.h"
 #include "broker/sources/logind.h"
 #include "broker/sources/resume.h"
 #include "broker/sources/sensor.h"
@@ -22,13 +25,16 @@
 
 #define RELEASE_MAX_NS (1 * NS_PER_S)
 #define RETRY_NS       (60 * NS_PER_S)
+#define FREEZE_MAX_NS  (30 * NS_PER_S) /* the kernel tries for 20 s */
 
 struct suspend {
 	struct sensor sensor;
 	struct logind *logind;
+	struct bpf_tell *bpf; /* without logind */
 	struct resume *resume;
 	struct loop_timer *release;
 	struct loop_timer *retry;
+	struct loop_timer *not_slept; /* bpf: a sleep that was told did not come */
 	bool had_logind;
 	bool told_on; /* a SUSPEND fact stands */
 };
@@ -39,8 +45,41 @@ static void suspend_tell(struct suspend *s, bool on)
 	sensor_fact(&s->sensor, &(struct gate_fact){.kind = GATE_FACT_SUSPEND, .on = on});
 }
 
+static void suspend_rung(void *data, const struct bpf_record *rec)
+{
+	struct suspend *s = data;
+	bool asleep = bpf_hub_asleep(s->sensor.ctx.bpf);
+
+	/* It may be over already: brokerd was stopped in between like all others. */
+	if (!s->told_on)
+		suspend_tell(s, true);
+	if (!asleep)
+		suspend_tell(s, false);
+	loop_timer_at(s->not_slept, asleep ? clock_now_ns() + FREEZE_MAX_NS : UINT64_MAX);
+}
+
+static void suspend_not_slept(void *data)
+{
+	struct suspend *s = data;
+
+	if (s->told_on)
+		suspend_tell(s, false);
+}
+
+static bool suspend_by_bpf(struct suspend *s)
+{
+	if (!s->bpf && bpf_tell_new(&s->bpf, s->sensor.ctx.bpf, BPF_PROBE_SUSPEND,
+				    BPF_RECORD_SUSPEND, suspend_rung, s) < 0)
+		return false;
+	s->sensor.tier = "ebpf";
+	sensor_say(&s->sensor, GATE_SENSOR_OK, "the kernel tells of a sleep as it begins");
+	return true;
+}
+
 static void suspend_without(struct suspend *s, const char *words)
 {
+	if (!s->had_logind && suspend_by_bpf(s))
+		return;
 	s->sensor.tier = "clock";
 	if (s->had_logind) {
 		sensor_say(&s->sensor, GATE_SENSOR_LOST, "%s", words);
@@ -55,7 +94,7 @@ static void suspend_resumed(void *data)
 {
 	struct suspend *s = data;
 
-	if (s->sensor.state == GATE_SENSOR_OK)
+	if (s->sensor.state == GATE_SENSOR_OK && !s->bpf)
 		return; /* logind tells it better */
 	suspend_tell(s, true);
 	suspend_tell(s, false);
@@ -77,6 +116,8 @@ static void suspend_logind_event(void *data, enum logind_event event, const char
 	switch (event) {
 	case LOGIND_READY:
 		s->had_logind = true;
+		bpf_tell_free(steal_ptr(s->bpf));
+		loop_timer_at(s->not_slept, UINT64_MAX);
 		s->sensor.tier = "logind";
 		loop_timer_at(s->retry, UINT64_MAX);
 		sensor_say(&s->sensor, GATE_SENSOR_OK, "logind tells of a sleep before it begins");
@@ -115,7 +156,7 @@ static void suspend_reload(void *source)
 {
 	struct suspend *s = source;
 
-	s->had_logind = s->sensor.state == GATE_SENSOR_OK;
+	s->had_logind = s->sensor.state == GATE_SENSOR_OK && !s->bpf;
 	if (!s->had_logind)
 		suspend_connect(s);
 }
@@ -132,6 +173,8 @@ static void suspend_close(void *source)
 	struct suspend *s = source;
 
 	logind_free(s->logind);
+	bpf_tell_free(s->bpf);
+	loop_timer_free(s->not_slept);
 	resume_free(s->resume);
 	loop_timer_free(s->release);
 	loop_timer_free(s->retry);
@@ -151,6 +194,8 @@ static int suspend_open(void **out, const struct source_ctx *ctx)
 	r = loop_timer_new(ctx->loop, suspend_release, s, &s->release);
 	if (r == 0)
 		r = loop_timer_new(ctx->loop, suspend_connect, s, &s->retry);
+	if (r == 0)
+		r = loop_timer_new(ctx->loop, suspend_not_slept, s, &s->not_slept);
 	if (r == 0)
 		r = resume_new(&s->resume, ctx->loop, suspend_resumed, s);
 	if (r < 0)

@@ -4,9 +4,10 @@
  *
  * The kernel's thermal family, where it exists, tells of crossed trips and of zones that come and
  * go; all zones are then read at once, whatever the holds, and while the gate is open its samples
- * are taken as they come. Besides, and alone where the family is missing, sysfs is read every 5 s
- * while the gate is open (the duty controller steers by it), and every 30 s while only heat keeps
- * it closed.
+ * are taken as they come. Where the family is missing, an eBPF program tells of crossed trips and
+ * of zones that pass the policy's limit, if the kernel reads them by itself. Besides, and alone
+ * where there is neither, sysfs is read every 5 s while the gate is open (the duty controller
+ * steers by it), and every 30 s while only heat keeps it closed.
  *
  * A device without zones has no such sensor, and that is normal. Zones that were there and are
  * all gone, or none of which has a value, are a lost sensor; a reload forgets what was there.
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/sources/bpf_tell.h"
 #include "broker/sources/sensor.h"
 #include "broker/sources/thermal_netlink.h"
 #include "broker/sources/thermal_zone.h"
@@ -28,6 +30,7 @@
 struct thermal {
 	struct sensor sensor;
 	struct thermal_netlink *netlink;
+	struct bpf_tell *bpf; /* where the kernel has no such family */
 	struct loop_timer *timer;
 	uint32_t holds;
 	uint32_t slots; /* places of the gate that have a zone */
@@ -127,6 +130,11 @@ static void thermal_message_came(void *data, const struct thermal_message *m)
 		thermal_look_again(t);
 }
 
+static void thermal_rung(void *data, const struct bpf_record *rec)
+{
+	thermal_look_again(data);
+}
+
 static void thermal_holds_changed(void *source, uint32_t holds)
 {
 	struct thermal *t = source;
@@ -143,6 +151,7 @@ static void thermal_reload(void *source)
 	struct thermal *t = source;
 
 	t->had_zones = false;
+	bpf_hub_zone_limit(t->sensor.ctx.bpf, t->sensor.ctx.config->gate.zone_hot_set);
 	thermal_look_again(t);
 }
 
@@ -158,6 +167,7 @@ static void thermal_close(void *source)
 	struct thermal *t = source;
 
 	thermal_netlink_free(t->netlink);
+	bpf_tell_free(t->bpf);
 	loop_timer_free(t->timer);
 	free(t);
 }
@@ -179,8 +189,11 @@ static int thermal_open(void **out, const struct source_ctx *ctx)
 	r = thermal_netlink_new(&t->netlink, ctx->loop, thermal_message_came, t);
 	if (r == -ENOMEM)
 		return r;
-	t->sensor.tier = t->netlink ? "netlink+sysfs" : "sysfs";
-	thermal_look_again(t);
+	if (!t->netlink)
+		bpf_tell_new(&t->bpf, ctx->bpf, BPF_PROBE_THERMAL, BPF_RECORD_THERMAL, thermal_rung,
+			     t);
+	t->sensor.tier = t->netlink ? "netlink+sysfs" : t->bpf ? "ebpf+sysfs" : "sysfs";
+	thermal_reload(t);
 	*out = steal_ptr(t);
 	return 0;
 }
