@@ -396,6 +396,8 @@ static void parked(struct worker *w, const struct worker_msg *msg)
 	if (w->phase == WORKER_LOADING)
 		broker_enqueue(w->sup->broker, w->job);
 	worker_set_phase(w, WORKER_PARKED);
+	if (!w->sup->open)
+		ladder_run(w->sup); /* it stands on another rung now */
 	supervisor_schedule(w->sup);
 }
 
