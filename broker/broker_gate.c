@@ -298,14 +298,11 @@ int broker_gate_new(struct broker *b)
 	return r;
 }
 
-int broker_gate_host(struct broker *b, struct error *err)
-{
-	return choose_host(b, err);
-}
-
 int broker_gate_start(struct broker *b, struct error *err)
 {
-	return open_sources(b, err);
+	int r = choose_host(b, err);
+
+	return r < 0 ? r : open_sources(b, err);
 }
 
 /* A sensor that went and shall be forgotten: the module does so for a new owner. */

@@ -60,8 +60,8 @@ void broker_on_deadline(void *data); /* timer: end the jobs that are late, arm f
 
 /* broker_gate.c, in this order */
 int broker_gate_new(struct broker *b); /* closed */
-int broker_gate_host(struct broker *b, struct error *err); /* by the module, if it shall be */
-int broker_gate_start(struct broker *b, struct error *err); /* the sources: it may open */
+/* by the module, if it shall be, and the sources: from here on it may open */
+int broker_gate_start(struct broker *b, struct error *err);
 void broker_gate_reload(struct broker *b);
 void broker_gate_stop(struct broker *b); /* the sources; in any state */
 

@@ -82,9 +82,6 @@ int broker_start(struct broker *b, struct error *err)
 
 	if (r < 0)
 		return r;
-	r = broker_gate_host(b, err);
-	if (r < 0)
-		return r;
 	r = store_load(b->store, load_job, b, err);
 	if (r < 0)
 		return r;
