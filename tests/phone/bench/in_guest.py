@@ -22,7 +22,9 @@ IDLE_AFTER_MS = 120
 AT_WORK_US = (0, 60000)
 QUANTA_MS = (1, 2, 4, 8)
 TOUCHES = 200
-EXTRA = 1.15  # some come while the job has nothing on the device
+# Some come while the job has nothing on the device; many where it waits for the processor.
+EXTRA, EXTRA_LOADED = 1.15, 3
+SETTLE_S = 1
 JOB_EVENTS = {
     "dma_fence/dma_fence_emit": None,
     "dma_fence/dma_fence_signaled": None,
@@ -47,7 +49,8 @@ def storm(name, work, fingers, quantum, loaded=False, watch=False):
     with Trace(JOB_EVENTS) as trace:
         threads = set(work.threads)
         trace.start()
-        touches = fingers.storm(int(n * EXTRA) + 1, *AT_WORK_US, watch)
+        touches = fingers.storm(int(n * (EXTRA_LOADED if loaded else EXTRA)) + 1, *AT_WORK_US, watch)
+        time.sleep(SETTLE_S)  # the last slices end
         threads |= set(work.threads)
         trace.save(name)
     record(name, wanted=n, quantum_ms=quantum, loaded=loaded, watched=watch, touches=touches,
