@@ -59,18 +59,29 @@ static int vulkan_failed(struct run *r, VkResult result)
 	return run_fail(r, &err);
 }
 
-static int start_one(struct run *r, uint64_t now)
+static int start_one(struct run *r)
 {
 	unsigned int i = (r->oldest + r->in_flight) % VK_SLOTS;
 	struct slice *s = &r->submit.slot[i].slice;
 	struct report_page *report = r->pages.report;
+	struct program_cursor before = r->planned;
 	struct error err;
 	VkResult result;
+	uint64_t now;
 
 	if (slice_plan(&r->planner, &r->planned, quantum(r), s, &err) < 0)
 		return run_fail(r, &err);
 	if (s->n == 0) /* only dispatches of nothing */
 		return RUN_ON;
+	result = vk_submit_record(&r->submit, i);
+	if (result != VK_SUCCESS)
+		return vulkan_failed(r, result);
+	/* Recording may have waited for a processor while the gate closed. */
+	now = clock_now_ns();
+	if (!may_start(r, now)) {
+		r->planned = before;
+		return RUN_ON;
+	}
 	r->parked = false;
 	r->alone = s->first;
 	page_store(&report->last_submit_ns, now);
@@ -79,7 +90,7 @@ static int start_one(struct run *r, uint64_t now)
 		page_store(&report->state, REPORT_RUNNING);
 		guard(r);
 	}
-	result = vk_submit_slice(&r->submit, i);
+	result = vk_submit_recorded(&r->submit, i);
 	return result == VK_SUCCESS ? RUN_ON : vulkan_failed(r, result);
 }
 
@@ -207,7 +218,7 @@ static int turn(struct run *r)
 	    !program_at_end(&r->planned, r->task.job)) {
 		e = lease_unpark(&r->lease);
 		if (e == 0)
-			return start_one(r, now);
+			return start_one(r);
 		if (e != -EAGAIN)
 			return lost_lease(r, e);
 		may = false; /* it closed since the look; a WAKE comes when it is open again */

@@ -118,15 +118,13 @@ static bool is_alone(const struct vk_submit *s, const struct vk_slot *slot)
 	return true;
 }
 
-static VkResult end_and_submit(const struct vk_submit *s, struct vk_slot *slot)
+static VkResult submit_slot(const struct vk_submit *s, struct vk_slot *slot)
 {
 	VkSubmitInfo submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
 			       .commandBufferCount = 1,
 			       .pCommandBuffers = &slot->commands};
-	VkResult result = vkEndCommandBuffer(slot->commands);
+	VkResult result;
 
-	if (result != VK_SUCCESS)
-		return result;
 	slot->done_ns = 0;
 	slot->submitted_ns = clock_now_ns();
 	result = vkQueueSubmit(s->dev->queue, 1, &submit, slot->fence);
@@ -144,7 +142,7 @@ static VkResult end_and_submit(const struct vk_submit *s, struct vk_slot *slot)
 	return VK_SUCCESS;
 }
 
-VkResult vk_submit_slice(struct vk_submit *s, unsigned int i)
+VkResult vk_submit_record(struct vk_submit *s, unsigned int i)
 {
 	struct vk_slot *slot = &s->slot[i];
 	VkCommandBuffer c = slot->commands;
@@ -161,7 +159,19 @@ VkResult vk_submit_slice(struct vk_submit *s, unsigned int i)
 		record_part(s, c, &slot->slice.part[n], n ? &slot->slice.part[n - 1] : NULL);
 	if (s->timestamps)
 		vkCmdWriteTimestamp(c, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, s->queries, 2 * i + 1);
-	return end_and_submit(s, slot);
+	return vkEndCommandBuffer(c);
+}
+
+VkResult vk_submit_recorded(struct vk_submit *s, unsigned int i)
+{
+	return submit_slot(s, &s->slot[i]);
+}
+
+VkResult vk_submit_slice(struct vk_submit *s, unsigned int i)
+{
+	VkResult result = vk_submit_record(s, i);
+
+	return result == VK_SUCCESS ? vk_submit_recorded(s, i) : result;
 }
 
 /* Between the two timestamps of slot @i, or -1. */
@@ -216,7 +226,9 @@ VkResult vk_submit_to_host(struct vk_submit *s)
 	if (result != VK_SUCCESS)
 		return result;
 	barrier(slot->commands, VK_PIPELINE_STAGE_HOST_BIT, VK_ACCESS_HOST_READ_BIT);
-	result = end_and_submit(s, slot);
+	result = vkEndCommandBuffer(slot->commands);
+	if (result == VK_SUCCESS)
+		result = submit_slot(s, slot);
 	fd = slot->fence_fd;
 	slot->fence_fd = FENCE_NO_FD;
 	slot->busy = false;

@@ -43,7 +43,13 @@ int vk_submit_new(struct vk_submit *out, const struct vk_device *dev,
 		  const struct vk_kernels *kernels, struct fence_ring *ring, struct error *err);
 void vk_submit_free(struct vk_submit *s);
 
-/** vk_submit_slice() - record and submit slot @i's slice; done_ns is set if it is over already */
+/** vk_submit_record() - record slot @i's slice; nothing is on the device yet, and need not come */
+VkResult vk_submit_record(struct vk_submit *s, unsigned int i);
+
+/** vk_submit_recorded() - submit what slot @i holds; done_ns is set if it is over already */
+VkResult vk_submit_recorded(struct vk_submit *s, unsigned int i);
+
+/** vk_submit_slice() - both */
 VkResult vk_submit_slice(struct vk_submit *s, unsigned int i);
 
 /** vk_submit_wait() - until slot @i is done, and how long it took on the device */
