@@ -49,12 +49,14 @@ def storm(name, work, fingers, quantum, loaded=False, watch=False):
     with Trace(JOB_EVENTS) as trace:
         threads = set(work.threads)
         trace.start()
+        slices = work.report.slices
         touches = fingers.storm(int(n * (EXTRA_LOADED if loaded else EXTRA)) + 1, *AT_WORK_US, watch)
         time.sleep(SETTLE_S)  # the last slices end
         threads |= set(work.threads)
+        slices = work.report.slices - slices
         trace.save(name)
     record(name, wanted=n, quantum_ms=quantum, loaded=loaded, watched=watch, touches=touches,
-           threads=sorted(threads), idle_after_ns=IDLE_AFTER_MS * 10**6)
+           slices=slices, threads=sorted(threads), idle_after_ns=IDLE_AFTER_MS * 10**6)
 
 
 def storms(tier, module, quanta, loaded=False):

@@ -33,6 +33,9 @@ LATE = """\
    broker-worker-192     [000] ...1.    93.064100: virtio_gpu_cmd_queue: vdev=4 vq=0 name=control type=0x207 flags=0x3 fence_id=739 ctx_id=2 num_free=254 seqno=1505
      kworker/1:2-51      [001] d..1.    93.070695: dma_fence_signaled: driver=virtio_gpu timeline=controlq context=68 seqno=739
 """
+WAKE = """\
+   broker-worker-191     [001] ...1.    93.080497: virtio_gpu_cmd_queue: vdev=4 vq=0 name=control type=0x207 flags=0x0 fence_id=0 ctx_id=2 num_free=254 seqno=1496
+"""
 SIGNALS = """\
          python3-200     [001] d..1.   127.994335: signal_generate: sig=19 errno=0 code=0 comm=broker-worker pid=217 grp=1 res=0
          python3-200     [001] d..1.   127.994589: signal_generate: sig=19 errno=0 code=0 comm=brokerd pid=205 grp=1 res=0
@@ -82,6 +85,9 @@ class Trace(unittest.TestCase):
 
     def test_a_late_submission_and_its_fence_count(self):
         self.assertEqual(self.stop(JOB, LATE), trace.Stop(93064100000 - TOUCH, 93070695000 - TOUCH))
+
+    def test_a_command_without_a_fence_is_no_work(self):
+        self.assertEqual(self.stop(JOB, WAKE), self.stop(JOB))
 
     def test_the_next_opening_does_not(self):
         self.assertEqual(self.stop(JOB, LATE, until=TOUCH + 2 * MS), trace.Stop(0, 93066651000 - TOUCH))

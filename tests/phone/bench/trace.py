@@ -5,8 +5,9 @@ Pure: text in, times out. A trace is the text of tracefs with trace_clock=mono, 
 CLOCK_MONOTONIC. All times here are ns.
 
 A slice is a fence that a thread of the worker emitted; it ends when that fence is signalled, which
-another context does, so fences go by context and number. A submission is a command that a thread of
-the worker queued to the device (virtio_gpu_cmd_queue of type SUBMIT_3D).
+another context does, so fences go by context and number. A submission is a command with a fence that a
+thread of the worker queued to the device (virtio_gpu_cmd_queue of type SUBMIT_3D): each slice has
+one. One without a fence only wakes the host's side of venus, for any call of Vulkan.
 """
 import dataclasses
 import math
@@ -17,6 +18,7 @@ LINE = re.compile(r"^\s*(?P<comm>.+)-(?P<pid>\d+)\s+(?:\([\s\d-]+\)\s+)?\[(?P<cp
 ENTRIES = re.compile(r"^# entries-in-buffer/entries-written: (\d+)/(\d+)")
 FIELD = re.compile(r"(\w+)=(\S+)")
 SUBMIT = "0x207"
+FENCED = 1
 SI_KERNEL = "128"  # brokerd's own signals have 0
 
 
@@ -82,7 +84,8 @@ def slices(events, threads):
 def submissions(events, threads):
     """When these threads queued commands to the device."""
     return [e.at for e in events
-            if e.name == "virtio_gpu_cmd_queue" and e.pid in threads and e.fields["type"] == SUBMIT]
+            if e.name == "virtio_gpu_cmd_queue" and e.pid in threads and e.fields["type"] == SUBMIT and
+            int(e.fields["flags"], 16) & FENCED]
 
 
 def slice_times(found):
