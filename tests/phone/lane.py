@@ -111,7 +111,13 @@ class Task:
     def in_phone(self, action):
         """Boots, gives the phone its devices, runs action(phone), judges the kernel's log."""
         phone = vm.Phone(self.lane.suite, self.lane.build, name=self.name, gpu=True)
-        phone.sink = self.out.append
+
+        def take(data):
+            """Also to a file, for who does not want to wait for the end."""
+            self.out.append(data)
+            with open(os.path.join(phone.folder, "output.log"), "ab") as f:
+                f.write(data)
+        phone.sink = take
         try:
             if self.step(f"boot of {self.name}", lambda: boot(phone)):
                 action(phone)
