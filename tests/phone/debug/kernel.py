@@ -52,7 +52,8 @@ def run(argv, log):
 def build(target, log):
     """The kernel below target/out."""
     tree = os.path.join(target, "root")
-    run(["mmdebstrap", *root.OPTIONS, *root.proxies(), "--include=" + PACKAGES, SUITE, tree,
+    options = [o for o in root.OPTIONS if not o.startswith("--customize-hook")]  # those are a phone's
+    run(["mmdebstrap", *options, *root.proxies(), "--include=" + PACKAGES, SUITE, tree,
          root.mirror()], log)
     for name in INPUTS:
         shutil.copy(os.path.join(HERE, name), tree)
@@ -65,6 +66,8 @@ def make():
     if os.geteuid() != 0:
         raise root.RootError("the debug kernel is built in a root, which needs root; run this as root")
     target = path()
+    if os.path.isdir(target):
+        return target
     os.makedirs(root.cache_dir(), exist_ok=True)
     with open(os.path.join(root.cache_dir(), "debug-kernel.lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
