@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Input by eBPF in the phone's kernel: the real program, the real source and the loop of brokerd,
- * and devices that are ones as far as the kernel can tell. What must close the gate, what must not, and
- * what it costs.
+ * and devices that are ones as far as the kernel can tell. What must close the gate, what must
+ * not, and what it costs.
  */
 #include <errno.h>
 #include <fcntl.h>
