@@ -16,3 +16,8 @@ $(PHONE_BPF_BIN): SUITE_LIBS = $(BROKER_LIBS) $(LIBBROKER_LIBS)
 
 .PHONY: phone-suite
 phone-suite: $(PHONE_SUITE_BIN)
+
+.PHONY: check-phone-power
+check-phone-power: phone-deps ## cut the phone's power 20 times in the middle of a job
+	@$(PHONE) build $(S)
+	@IDLEBROKER_CUTS=20 tests/phone/suite/host_power.py $(S) $(B)/phone/$(S)
