@@ -34,8 +34,8 @@ MISTAKES = {
 # All is slower here, by KASAN and by the checks of each lock: time limits of tests are multiplied.
 PATIENCE = 6
 vm.BOOT_S = 600
+lane.TASK_S = 3 * 3600
 TEST_S = 3600
-SUITE_S = 3 * 3600
 
 
 def build(target, folder):
@@ -74,42 +74,51 @@ def prove(target):
     return f"{len(MISTAKES)} kinds found"
 
 
-def programs(found, words):
+def programs(target, words):
     """Tests of the suite, then of this folder, that fit one of the words."""
-    built = [vm.inside(p) for p in sorted(glob.glob(os.path.join(found.build, "phone/debug/test_*")))
+    built = [vm.inside(p) for p in sorted(glob.glob(os.path.join(target, "phone/debug/test_*")))
              if os.access(p, os.X_OK)]
-    return [p for p in lane.suite_programs(found, "") + built
+    return [p for p in lane.suite_programs(target, "") + built
             if not words or any(w in os.path.basename(p) for w in words.split())]
 
 
-def in_guest(found, guest, words):
-    found.step("modules and devices",
-               lambda: lane.check_status(guest.run("phone-up", timeout=300), "phone-up"))
-    found.counted(guest, "suite", "suite", f"export SUITE_PATIENCE={PATIENCE} PHONE_TEST_SECONDS={TEST_S}; "
-                  "run-suite " + " ".join(programs(found, words)), SUITE_S)
+def in_guest(task, guest, words):
+    lane.check_status(guest.run("phone-up", timeout=600), "phone-up")
+    task.counted(guest, "suite", "suite.count",
+                 f"export SUITE_PATIENCE={PATIENCE} PHONE_TEST_SECONDS={TEST_S}; run-suite "
+                 + " ".join(programs(task.lane.build, words)))
     for verb, what in [("leaks", "no memory is lost"), ("unload", "the modules go"),
                        ("leaks", "no memory is lost without them"), ("awake", "the checkers are awake")]:
-        found.step(what, lambda v=verb: lane.check_status(
+        task.step(what, lambda v=verb: lane.check_status(
             guest.run(f"tests/phone/debug/guest.sh {v}", timeout=1800), f"guest.sh {v}"))
+
+
+def run_suite(task, words):
+    guest = phone(task.lane.build, "check")
+    guest.sink = task.out.append
+    try:
+        if task.step("boot", guest.start):
+            in_guest(task, guest, words)
+            guest.quit()
+    except vm.PhoneError as e:
+        task.say(str(e))
+        task.add(0, 1, 0)
+    finally:
+        guest.kill()
+    task.step("kernel log", lambda: lane.judge(guest))
+
+
+def prepare(task):
+    folder = []
+    return (task.step("debug kernel", lambda: folder.append(kernel.make()))
+            and task.step("build", lambda: build(task.lane.build, folder[0]))
+            and task.step("mistakes made on purpose", lambda: prove(task.lane.build)))
 
 
 def check(base, words):
     found = lane.Lane("debug", base)
-    folder = []
-    if found.step("debug kernel", lambda: folder.append(kernel.make())) and \
-            found.step("build", lambda: build(found.build, folder[0])) and \
-            found.step("mistakes made on purpose", lambda: prove(found.build)):
-        guest = phone(found.build, "check")
-        try:
-            guest.start()
-            in_guest(found, guest, words)
-            guest.quit()
-        except vm.PhoneError as e:
-            print(e, flush=True)
-            found.add(0, 1, 0)
-        finally:
-            guest.kill()
-        found.judge(guest)
+    if found.run("build", prepare):
+        found.run("suite", lambda task: run_suite(task, words))
     return found.end()
 
 
