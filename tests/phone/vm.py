@@ -9,8 +9,12 @@
 commands, and what tests want to leave. A guest that dies or falls silent raises PhoneError.
 """
 import contextlib
+import ctypes
+import functools
 import json
+import mmap
 import os
+import platform
 import select
 import shutil
 import signal
@@ -27,6 +31,34 @@ PROBE_S = 20
 # host serves late, which the kernel warns of.
 KERNEL_ARGS = ("console=ttyS0 ignore_loglevel printk.time=1 panic=-1 net.ifnames=0 tsc=reliable "
                "drm_kms_helper.fbdev_emulation=0 drm_client_lib.active=none")
+
+
+@functools.cache
+def tsc_khz():
+    """The host's time stamp counter against its clock; None where there is none.
+
+    An emulated guest has the same counter. Left to calibrate it by itself on a loaded host it may be
+    wrong by a factor, and then all its times and time-outs are.
+    """
+    if platform.machine() != "x86_64":
+        return None
+    code = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    code.write(bytes.fromhex("0f31" "48c1e220" "4809d0" "c3"))  # rdtsc; shl rdx, 32; or rax, rdx; ret
+    rdtsc = ctypes.CFUNCTYPE(ctypes.c_uint64)(ctypes.addressof(ctypes.c_char.from_buffer(code)))
+
+    def both():
+        """Counter and clock at one moment: the closest pair of some."""
+        found = []
+        for _ in range(50):
+            before = time.monotonic_ns()
+            count = rdtsc()
+            after = time.monotonic_ns()
+            found.append((after - before, count, (before + after) // 2))
+        return min(found)[1:]
+    count0, ns0 = both()
+    time.sleep(0.3)
+    count1, ns1 = both()
+    return (count1 - count0) * 1000000 // (ns1 - ns0)
 
 
 class PhoneError(Exception):
@@ -134,8 +166,9 @@ class Phone:
             ["-accel", "tcg,thread=multi", "-cpu", "max"]
         argv += ["-machine", "q35,memory-backend=mem", "-object",
                  f"memory-backend-memfd,id=mem,size={self.memory}M,share=on"]
+        clock = f" tsc_early_khz={tsc_khz()}" if accel == "tcg" and tsc_khz() else ""
         argv += ["-kernel", kernel, "-initrd", initramfs(self.suite, self.build, self.kernel),
-                 "-append", f"{KERNEL_ARGS} phone.build={inside(self.build)} {self.kernel_args}"]
+                 "-append", f"{KERNEL_ARGS}{clock} phone.build={inside(self.build)} {self.kernel_args}"]
         argv += ["-chardev", f"file,id=log,path={shared}/console.log", "-serial", "chardev:log"]
         argv += ["-virtfs", "local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap"]
         argv += ["-virtfs", f"local,path={shared},mount_tag=out,security_model=none,multidevs=remap"]
