@@ -5,6 +5,9 @@
 # A stage is a make target. It may leave its counts ("passed failed skipped") in
 # BUILD/check/<stage>.count; one that leaves none counts as one test. A stage that fails shows the end
 # of its log and does not stop the others.
+#
+# Of the virtual phone only what needs no boot is here: a lane takes longer than all the rest, and
+# its times depend on what else the machine does. `make check-phone` runs the lanes.
 set -u
 
 build=$1
@@ -59,8 +62,6 @@ stage integration check/integration.count "$jobs" check-integration
 stage kill-anywhere check/kill.count "$jobs" check-kill
 stage phone-log none check-phone-log
 stage phone-bookworm check/phone-bookworm.count check-phone-bookworm
-stage phone-trixie check/phone-trixie.count check-phone-trixie
-stage phone-forky check/phone-forky.count check-phone-forky
 stage fuzz check/fuzz.count "$jobs" check-fuzz
 stage asan-unit asan/check/unit.count "$jobs" B="$build/asan" SAN=address,undefined check-unit
 stage asan-integration asan/check/integration.count "$jobs" B="$build/asan" SAN=address,undefined \
