@@ -207,12 +207,12 @@ def tasks_of(lane, pattern, integration):
     programs = suite_programs(lane.build, pattern)
     if programs:
         script = "run-suite " + " ".join(programs)
-        tasks.append(("suite", lambda task: task.in_phone(
-            lambda phone: task.counted(phone, "suite", "suite.count", script))))
+        tasks.append(("suite", lambda task, s=script: task.in_phone(
+            lambda phone: task.counted(phone, "suite", "suite.count", s))))
     if "*" in integration and not pattern:
         script = f"export IDLEBROKER_KILLS={KILLS}; tests/integration/run.py /out/kill.count 'test_kill*.py'"
-        tasks.append(("kill", lambda task: task.in_phone(
-            lambda phone: task.counted(phone, "kill", "kill.count", script))))
+        tasks.append(("kill", lambda task, s=script: task.in_phone(
+            lambda phone: task.counted(phone, "kill", "kill.count", s))))
     return tasks
 
 
