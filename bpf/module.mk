@@ -11,8 +11,12 @@ WITH_BPF ?= $(shell $(PKG_CONFIG) --atleast-version=1.1 libbpf 2>/dev/null && \
 BPF_MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
 BPF_ARCH := $(or $(strip $(foreach a,x86_64=x86 aarch64=arm64 arm=arm riscv64=riscv i686=x86,\
 	$(if $(filter $(word 1,$(subst =, ,$(a)))%,$(BPF_MACHINE)),$(word 2,$(subst =, ,$(a)))))),x86)
+# Where asm/ is on Debian; clang names its machine otherwise than the folder is named.
+BPF_ASM := $(firstword $(wildcard $(addprefix /usr/include/,$(BPF_MACHINE) \
+	$(firstword $(subst -, ,$(BPF_MACHINE)))-linux-gnu)))
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu17 -Wall -Wextra -Werror -Wno-unused-parameter \
-	-Wno-missing-declarations -D__TARGET_ARCH_$(BPF_ARCH) -Ibpf -idirafter /usr/include/$(BPF_MACHINE)
+	-Wno-missing-declarations -D__TARGET_ARCH_$(BPF_ARCH) -Ibpf \
+	$(if $(BPF_ASM),-idirafter $(BPF_ASM))
 BPF_SRC := $(sort $(wildcard bpf/*.bpf.c))
 BPF_SKELETONS := $(patsubst bpf/%.bpf.c,$(B)/gen/bpf/%.skel.h,$(BPF_SRC))
 
