@@ -364,3 +364,13 @@ int suite_run(int argc, char **argv, const struct suite_case *cases, size_t n)
 		return 1;
 	return passed ? 0 : SUITE_SKIP;
 }
+
+bool suite_put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}

@@ -19,16 +19,6 @@
 #define OWN      "[idlegate]"
 #define WATCH_MS 5000
 
-static bool put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
 /* How many lines of a file name a function of the module; they are printed if there are few. */
 static unsigned int count_own(const char *path, bool print)
 {
@@ -60,17 +50,17 @@ static void trace_begin(void)
 	mkdir(INSTANCE, 0700);
 	for (size_t i = 0; i < ARRAY_LEN(events); i++) {
 		snprintf(path, sizeof(path), INSTANCE "events/%s/enable", events[i]);
-		if (!put(path, "1"))
+		if (!suite_put(path, "1"))
 			suite_skip("no tracepoint %s", events[i]);
 	}
-	put(INSTANCE "trace", "\n");
-	CHECK(put(INSTANCE "tracing_on", "1"), "tracing: %s", strerror(errno));
+	suite_put(INSTANCE "trace", "\n");
+	CHECK(suite_put(INSTANCE "tracing_on", "1"), "tracing: %s", strerror(errno));
 }
 
 /* How often the module's functions ran since trace_begin(). */
 static unsigned int trace_end(bool print)
 {
-	put(INSTANCE "tracing_on", "0");
+	suite_put(INSTANCE "tracing_on", "0");
 	unsigned int n = count_own(INSTANCE "trace", print);
 	rmdir(INSTANCE);
 	return n;

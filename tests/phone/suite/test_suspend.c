@@ -19,27 +19,17 @@
 #define SUSPENDING IDLEGATE_HOLD_BIT(IDLEGATE_HOLD_SUSPENDING)
 #define SETTLE_MS  700
 
-static bool put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
 static void need_pm_test(void)
 {
 	if (access("/sys/power/pm_test", W_OK))
 		suite_skip("this kernel has no /sys/power/pm_test (CONFIG_PM_DEBUG)");
-	CHECK(put("/sys/power/pm_test", "freezer"), "pm_test: %s", strerror(errno));
-	put("/sys/module/suspend/parameters/pm_test_delay", "1");
+	CHECK(suite_put("/sys/power/pm_test", "freezer"), "pm_test: %s", strerror(errno));
+	suite_put("/sys/module/suspend/parameters/pm_test_delay", "1");
 }
 
 static void suspend(void)
 {
-	CHECK(put("/sys/power/state", "freeze") || put("/sys/power/state", "mem"),
+	CHECK(suite_put("/sys/power/state", "freeze") || suite_put("/sys/power/state", "mem"),
 	      "/sys/power/state: %s", strerror(errno));
 }
 
