@@ -4,6 +4,7 @@
 IDLEBROKER_KILLS kills (100 by default) are spread over as many jobs as it takes. The seed is printed,
 and IDLEBROKER_SEED repeats the choices (the moments depend on the machine).
 """
+import contextlib
 import json
 import os
 import random
@@ -59,8 +60,9 @@ class KillAnywhere(unittest.TestCase):
             b.start()
         elif what == "worker":
             for pid in b.worker_pids():
-                os.kill(pid, signal.SIGKILL)
-                kills["worker"] += 1
+                with contextlib.suppress(ProcessLookupError):  # it may end by itself before
+                    os.kill(pid, signal.SIGKILL)
+                    kills["worker"] += 1
         else:
             b.run("pause")
             time.sleep(rng.uniform(0.0, 0.2))
