@@ -208,6 +208,23 @@ uint64_t broker_device_job(const struct broker *b, const char *device_id)
 	return supervisor_device_job(b->sup, device_id);
 }
 
+bool broker_worker_job(const struct broker *b, int pid, uint64_t *job, uint32_t *uid)
+{
+	const struct job_rec *rec = supervisor_pid_job(b->sup, pid);
+
+	if (!rec)
+		return false;
+	*job = rec->id;
+	*uid = rec->uid;
+	return true;
+}
+
+void broker_look(struct broker *b,
+		 void (*fn)(void *data, const struct look_result *found, int error), void *data)
+{
+	look_get(b->look, b->bpf, fn, data);
+}
+
 const char *broker_devices_message(const struct broker *b)
 {
 	const char *why = devices_why(b->devices);

@@ -15,6 +15,7 @@
 #include "broker/config.h"
 #include "broker/devices.h"
 #include "broker/gatehost.h"
+#include "broker/look.h"
 #include "broker/loop.h"
 #include "broker/sched/sched.h"
 #include "broker/sources/source.h"
@@ -32,6 +33,7 @@ enum broker_job_phase {
 struct broker_progress { /* of a job that has a worker */
 	enum broker_job_phase phase;
 	uint64_t device_ns, dispatches_done, dispatches_total;
+	uint64_t slices; /* of the worker that it has now; 0 without one */
 	char device[DEVICE_ID_MAX];
 };
 
@@ -99,6 +101,11 @@ uint32_t broker_day(void);
 uint32_t broker_duty(const struct broker *b);
 /** broker_device_job() - the job that holds a device now, or has a worker on it; 0: none */
 uint64_t broker_device_job(const struct broker *b, const char *device_id);
+/** broker_worker_job() - whose worker a process is; false: it is no worker of ours with a job */
+bool broker_worker_job(const struct broker *b, int pid, uint64_t *job, uint32_t *uid);
+/** broker_look() - look_get() of broker/look.h, with the eBPF programs' accounts */
+void broker_look(struct broker *b,
+		 void (*fn)(void *data, const struct look_result *found, int error), void *data);
 /** broker_devices_message() - why the last look for devices failed; NULL: it did not */
 const char *broker_devices_message(const struct broker *b);
 

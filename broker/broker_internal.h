@@ -6,6 +6,7 @@
 #include "broker/api/api.h"
 #include "broker/broker.h"
 #include "broker/jobs.h"
+#include "broker/look.h"
 #include "broker/sched/duty.h"
 #include "broker/supervisor.h"
 
@@ -18,6 +19,7 @@ struct broker {
 	struct gatehost *gate;
 	struct store *store;
 	struct devices *devices;
+	struct look *look;
 	struct sched *sched;
 	struct api *api;
 	struct supervisor *sup;

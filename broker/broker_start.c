@@ -69,6 +69,8 @@ static int start_parts(struct broker *b, struct error *err)
 		r = broker_gate_new(b);
 	if (r == 0)
 		r = devices_new(&b->devices, b->loop, &b->config, on_devices, b);
+	if (r == 0)
+		r = look_new(&b->look, b->loop, &b->config);
 	if (r < 0)
 		return error_set(err, r, NULL, "starting failed: %s", strerror(-r));
 	duty_init(&b->duty, b->config.zone_target_mc);
@@ -101,6 +103,7 @@ void broker_deinit(struct broker *b)
 {
 	if (b->api)
 		api_free(b->api);
+	look_free(b->look);
 	broker_gate_stop(b);
 	store_close(b->store);
 	supervisor_free(b->sup);

@@ -427,6 +427,19 @@ int supervisor_pids(const struct supervisor *sup, int *pids, int max)
 	return n;
 }
 
+const struct job_rec *supervisor_pid_job(const struct supervisor *sup, int pid)
+{
+	for (unsigned int s = 0; s < sup->n_slots; s++) {
+		for (unsigned int i = 0; i < RESIDENT_MAX; i++) {
+			const struct worker *w = sup->slots[s].workers[i];
+
+			if (w && worker_proc_pid(w->proc) == pid)
+				return w->job;
+		}
+	}
+	return NULL;
+}
+
 unsigned int supervisor_workers(const struct supervisor *sup, unsigned int *parked)
 {
 	unsigned int all = 0;
@@ -476,6 +489,7 @@ void supervisor_progress(const struct job_rec *job, struct broker_progress *out)
 		return;
 	memcpy(out->device, w->slot->device_id, sizeof(out->device));
 	worker_proc_report(w->proc, &report);
+	out->slices = report.slices <= INT64_MAX ? report.slices : 0;
 	if (report.dispatches_done > out->dispatches_done &&
 	    report.dispatches_done <= out->dispatches_total)
 		out->dispatches_done = report.dispatches_done;

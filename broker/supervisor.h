@@ -38,6 +38,8 @@ void supervisor_shutdown(struct supervisor *sup, void (*done)(void *data), void 
 
 /** supervisor_pids() - of our workers; returns how many were written */
 int supervisor_pids(const struct supervisor *sup, int *pids, int max);
+/** supervisor_pid_job() - of the worker with this process; NULL: there is none, or it has no job */
+const struct job_rec *supervisor_pid_job(const struct supervisor *sup, int pid);
 /** supervisor_workers() - all, and those of them that are parked */
 unsigned int supervisor_workers(const struct supervisor *sup, unsigned int *parked);
 

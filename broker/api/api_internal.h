@@ -252,6 +252,7 @@ void method_cancel(struct call *call);
 void method_logs(struct call *call);
 void method_get_gate(struct call *call);
 void method_devices(struct call *call);
+void method_usage(struct call *call);
 void method_doctor(struct call *call);
 void method_pause(struct call *call);
 void method_resume(struct call *call);

@@ -91,8 +91,10 @@ json_t *job_json(struct api *api, const struct store_job *row)
 	set(j, "ended_s", known(row->ended_s));
 	set(j, "deadline_s", known((int64_t)row->deadline_s));
 	set(j, "device_limit_ns", known((int64_t)row->device_limit_ns));
-	if (live && *now.device)
+	if (live && *now.device) {
 		set(j, "device", json_string(now.device));
+		set(j, "slices", json_integer((json_int_t)now.slices));
+	}
 	return j;
 }
 

@@ -47,6 +47,7 @@ static const struct method methods[] = {
 	{OWN, .name = "GetGate", .start = method_get_gate},
 	{OWN, .name = "WatchGate", .needs_more = true, .start = method_watch_gate},
 	{OWN, .name = "Devices", .start = method_devices},
+	{OWN, .name = "Usage", .start = method_usage},
 	{OWN, .name = "Doctor", .start = method_doctor},
 	{OWN, .name = "Status", .start = method_status},
 

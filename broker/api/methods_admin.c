@@ -46,11 +46,15 @@ void method_status(struct call *call)
 static json_t *device_json(const struct broker *b, const struct device *d)
 {
 	uint64_t job = broker_device_job(b, d->id);
+	char bus[GPU_DEVICE_MAX];
 	json_t *j = json_pack("{s:s, s:s, s:s, s:b, s:b}", "id", d->id, "name", d->name, "driver",
 			      d->driver, "software", d->software, "usable", d->usable);
 
 	if (j && *d->node)
 		json_object_set_new(j, "node", json_string(d->node));
+	if (j && *d->node &&
+	    gpu_device_name(bus, broker_config(b)->roots.sys, strrchr(d->node, '/') + 1))
+		json_object_set_new(j, "bus", json_string(bus));
 	if (j && job)
 		json_object_set_new(j, "job", json_integer((json_int_t)job));
 	if (j && d->details)

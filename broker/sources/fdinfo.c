@@ -9,6 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MEMORY_SUMS 3
+
+struct fdinfo_memory {
+	bool known;
+	uint64_t bytes;
+};
+
 struct line {
 	const char *key, *value;
 	size_t key_len, value_len;
@@ -59,18 +66,26 @@ static void copy_value(const struct line *l, char *out, size_t size)
 	snprintf(out, size, "%.*s", (int)(l->value_len < size ? l->value_len : size - 1), l->value);
 }
 
+/* A number and what stands behind it. */
+static int number_at(const struct line *l, char text[40], uint64_t *out, char **unit)
+{
+	if (!l->value_len || l->value_len >= 40 || !isdigit((unsigned char)*l->value))
+		return -EBADMSG;
+	copy_value(l, text, 40);
+	errno = 0;
+	*out = strtoull(text, unit, 10);
+	while (**unit == ' ' || **unit == '\t')
+		(*unit)++;
+	return errno ? -EBADMSG : 0;
+}
+
 static int number(const struct line *l, const char *unit, uint64_t *out)
 {
 	char text[40], *end;
 
-	if (!l->value_len || l->value_len >= sizeof(text) || !isdigit((unsigned char)*l->value))
+	if (number_at(l, text, out, &end) < 0)
 		return -EBADMSG;
-	copy_value(l, text, sizeof(text));
-	errno = 0;
-	*out = strtoull(text, &end, 10);
-	while (*end == ' ' || *end == '\t')
-		end++;
-	return errno || (*end && strcmp(end, unit)) ? -EBADMSG : 0;
+	return *end && strcmp(end, unit) ? -EBADMSG : 0;
 }
 
 static struct fdinfo_engine *engine_get(struct fdinfo *f, const char *name, size_t len)
@@ -88,6 +103,46 @@ static struct fdinfo_engine *engine_get(struct fdinfo *f, const char *name, size
 	*e = (struct fdinfo_engine){.capacity = 1};
 	memcpy(e->name, name, len);
 	return e;
+}
+
+/* Which sum over the regions a key adds to; -1: none. */
+static int memory_key(const struct line *l)
+{
+	size_t len;
+
+	if (key_rest(l, "drm-total-cycles-", &len))
+		return -1;
+	if (key_rest(l, "drm-resident-", &len))
+		return 2;
+	if (key_rest(l, "drm-memory-", &len))
+		return 1;
+	return key_rest(l, "drm-total-", &len) ? 0 : -1;
+}
+
+/*
+ * Shown and not judged by: a line that makes no sense is passed over. @sums: of all buffers; of
+ * those that are resident, by the old name of that key and by its new one. The last that is known
+ * counts.
+ */
+static void add_memory(const struct line *l, int key, struct fdinfo_memory sums[MEMORY_SUMS])
+{
+	static const struct {
+		const char *unit;
+		uint64_t bytes;
+	} units[] = {{"", 1}, {"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {"GiB", 1ull << 30}};
+	char text[40], *unit;
+	uint64_t v;
+
+	if (number_at(l, text, &v, &unit) < 0)
+		return;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(unit, units[i].unit) != 0 || v > (UINT64_MAX >> 2) / units[i].bytes)
+			continue;
+		sums[key].known = true;
+		sums[key].bytes += v * units[i].bytes;
+		if (sums[key].bytes > UINT64_MAX >> 1)
+			sums[key].bytes = UINT64_MAX >> 1;
+	}
 }
 
 static int parse_engine(struct fdinfo *f, const struct line *l)
@@ -138,6 +193,7 @@ static int parse_engine(struct fdinfo *f, const struct line *l)
 
 int fdinfo_parse(const char *text, struct fdinfo *out)
 {
+	struct fdinfo_memory sums[MEMORY_SUMS] = {};
 	bool drm = false;
 	struct line l;
 	uint32_t kept = 0;
@@ -156,11 +212,17 @@ int fdinfo_parse(const char *text, struct fdinfo *out)
 		} else if (key_is(&l, "drm-client-id")) {
 			r = number(&l, "", &out->client);
 			out->has_client = r == 0;
+		} else if (memory_key(&l) >= 0) {
+			add_memory(&l, memory_key(&l), sums);
 		} else {
 			r = parse_engine(out, &l);
 		}
 		if (r < 0)
 			return r;
+	}
+	for (int i = 0; i < MEMORY_SUMS; i++) {
+		out->has_memory |= sums[i].known;
+		out->memory = sums[i].known ? sums[i].bytes : out->memory;
 	}
 	/* Cycles without a total, or a capacity alone, tell no share. */
 	for (uint32_t i = 0; i < out->n_engines; i++)

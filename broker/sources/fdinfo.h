@@ -26,6 +26,8 @@ struct fdinfo {
 	char pdev[64]; /* bus address; empty where the driver tells none */
 	bool has_client;
 	uint64_t client; /* the same for descriptors that share one open file */
+	bool has_memory;
+	uint64_t memory; /* bytes of its resident buffers in all regions, or of all */
 	uint32_t n_engines; /* those that tell a time */
 	struct fdinfo_engine engine[FDINFO_ENGINES_MAX];
 };

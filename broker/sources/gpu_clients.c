@@ -24,6 +24,7 @@
 #define PROCESSES_MAX   16384
 #define FDS_MAX         4096
 #define CLIENTS_MAX     256
+#define MUTE_MAX        64
 #define ENGINES_MAX     64
 #define FDINFO_TEXT_MAX 8192
 #define YOUNG_LOOKS     3
@@ -40,9 +41,16 @@ struct process_list {
 	size_t n, room;
 };
 
+struct place { /* where a client was found */
+	int pid;
+	char node[GPU_NODE_MAX];
+};
+
 struct client_list {
-	uint32_t n;
+	uint32_t n, n_mute;
 	struct fdinfo c[CLIENTS_MAX];
+	struct place at[CLIENTS_MAX];
+	struct place mute[MUTE_MAX]; /* files that tell nothing */
 };
 
 struct gpu_clients {
@@ -147,18 +155,39 @@ static const struct fdinfo *find_client(const struct client_list *l, const struc
 	return NULL;
 }
 
-static void take_descriptor(struct gpu_clients *g, int fdinfo_dir, const char *name)
+static void take_mute(struct client_list *l, const struct place *at)
+{
+	for (uint32_t i = 0; i < l->n_mute; i++)
+		if (l->mute[i].pid == at->pid && !strcmp(l->mute[i].node, at->node))
+			return;
+	if (l->n_mute < MUTE_MAX)
+		l->mute[l->n_mute++] = *at;
+}
+
+static void take_descriptor(struct gpu_clients *g, int fdinfo_dir, const char *name,
+			    const struct place *at)
 {
 	struct client_list *l = &g->list[g->current];
 	struct fdinfo f;
 
-	if (attr_read(fdinfo_dir, name, g->text, sizeof(g->text)) < 0)
-		return;
 	/* Without a client id two descriptors cannot be told apart; old drivers only. */
-	if (fdinfo_parse(g->text, &f) <= 0 || !f.has_client)
+	if (fdinfo_dir < 0 || attr_read(fdinfo_dir, name, g->text, sizeof(g->text)) < 0 ||
+	    fdinfo_parse(g->text, &f) <= 0 || !f.has_client) {
+		take_mute(l, at);
 		return;
-	if (l->n < CLIENTS_MAX && !find_client(l, &f))
-		l->c[l->n++] = f;
+	}
+	if (l->n == CLIENTS_MAX || find_client(l, &f))
+		return;
+	l->at[l->n] = *at;
+	l->c[l->n++] = f;
+}
+
+static void place_at(struct place *at, int pid, const char *target)
+{
+	const char *slash = strrchr(target, '/');
+
+	*at = (struct place){.pid = pid};
+	snprintf(at->node, sizeof(at->node), "%.*s", GPU_NODE_MAX - 1, slash ? slash + 1 : target);
 }
 
 /* Returns whether the process may be looked into. */
@@ -167,6 +196,7 @@ static bool visit(struct gpu_clients *g, int proc, struct process *p)
 	char name[32], target[96];
 	_cleanup_(cleanup_dirp) DIR *fds = NULL;
 	_cleanup_close_ int fdinfo = -1;
+	struct place at;
 	struct dirent *e;
 
 	p->holder = false;
@@ -189,8 +219,8 @@ static bool visit(struct gpu_clients *g, int proc, struct process *p)
 			fdinfo = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		}
 		p->holder = true;
-		if (fdinfo >= 0)
-			take_descriptor(g, fdinfo, e->d_name);
+		place_at(&at, p->pid, target);
+		take_descriptor(g, fdinfo, e->d_name, &at);
 	}
 	return true;
 }
@@ -251,6 +281,7 @@ int gpu_clients_look(struct gpu_clients *g, const char *proc, uint64_t now_ns,
 		return r;
 	g->current = !g->current;
 	g->list[g->current].n = 0;
+	g->list[g->current].n_mute = 0;
 	g->turn++;
 	for (size_t i = 0; i < g->processes.n; i++) {
 		struct process *p = &g->processes.p[i];
@@ -266,11 +297,38 @@ int gpu_clients_look(struct gpu_clients *g, const char *proc, uint64_t now_ns,
 	return 0;
 }
 
+static bool has_client(const struct client_list *l, const struct place *at)
+{
+	for (uint32_t i = 0; i < l->n; i++)
+		if (l->at[i].pid == at->pid && !strcmp(l->at[i].node, at->node))
+			return true;
+	return false;
+}
+
+void gpu_clients_each(const struct gpu_clients *g,
+		      void (*fn)(void *data, const struct gpu_holder *holder), void *data)
+{
+	const struct client_list *l = &g->list[g->current];
+	uint32_t i = 0, m = 0;
+
+	while (i < l->n || m < l->n_mute) {
+		bool mute = i == l->n || (m < l->n_mute && l->mute[m].pid < l->at[i].pid);
+		const struct place *at = mute ? &l->mute[m] : &l->at[i];
+		struct gpu_holder h = {.pid = at->pid, .info = mute ? NULL : &l->c[i]};
+
+		memcpy(h.node, at->node, sizeof(h.node));
+		if (!mute || !has_client(l, at))
+			fn(data, &h);
+		m += mute;
+		i += !mute;
+	}
+}
+
 void gpu_clients_forget(struct gpu_clients *g)
 {
 	g->last_ns = 0;
-	g->list[0].n = 0;
-	g->list[1].n = 0;
+	for (int i = 0; i < 2; i++)
+		g->list[i].n = g->list[i].n_mute = 0;
 	g->processes.n = 0;
 }
 

@@ -14,6 +14,8 @@
 
 #include "broker/sources/fdinfo.h"
 
+#define GPU_NODE_MAX 16
+
 struct gpu_clients;
 
 struct gpu_look {
@@ -23,6 +25,14 @@ struct gpu_look {
 	uint32_t n_denied; /* processes that we may not look into */
 	char driver[FDINFO_NAME_MAX]; /* of the busiest, or of a silent one */
 	bool first; /* there was no look before: busy_permille means nothing */
+};
+
+/* One open file of a device, as the last look saw it. */
+struct gpu_holder {
+	int pid; /* of several that share it, the one with the lowest number */
+	char node[GPU_NODE_MAX]; /* "renderD128", "card0", "accel0" */
+	/* NULL: its driver tells nothing, or nothing by which files could be told apart */
+	const struct fdinfo *info;
 };
 
 int gpu_clients_new(struct gpu_clients **out);
@@ -38,5 +48,14 @@ void gpu_clients_forget(struct gpu_clients *g);
  */
 int gpu_clients_look(struct gpu_clients *g, const char *proc, uint64_t now_ns,
 		     bool (*is_ours)(void *data, int pid), void *data, struct gpu_look *out);
+
+/**
+ * gpu_clients_each() - what the last look found, by rising numbers of processes
+ *
+ * A process has one without `info` for a node at most, and only if none of its files of that
+ * node has one.
+ */
+void gpu_clients_each(const struct gpu_clients *g,
+		      void (*fn)(void *data, const struct gpu_holder *holder), void *data);
 
 #endif

@@ -506,7 +506,7 @@ class Hostile(unittest.TestCase):
         b = self.b
         def play():
             with b.client() as c:
-                for method in ("GetGate", "Devices", "Doctor", "Status"):
+                for method in ("GetGate", "Devices", "Usage", "Doctor", "Status"):
                     expect(method, c.call(f"{OWN}.{method}").get("error"), None)
                 for method, params in (("Submit", {"job": "", "blobs": []}), ("List", {}), ("Show", {"id": 1}),
                                        ("Cancel", {"id": 1}), ("Pause", {}), ("Resume", {}), ("Reload", {}),

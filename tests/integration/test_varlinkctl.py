@@ -129,6 +129,7 @@ class Varlinkctl(unittest.TestCase):
         self.assertNotIn("paused", b.holds())
         self.assertTrue(self.one("Devices")["devices"][0]["id"])
         self.assertTrue(self.one("Doctor")["sensors"])
+        self.assertIn(self.one("Usage")["source"], ("fdinfo", "ebpf"))
         self.one("Reload")
         self.assertEqual(self.one("Status")["pid"], b.process.pid)
 

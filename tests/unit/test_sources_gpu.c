@@ -6,6 +6,7 @@
 #include "sources_fixture.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "broker/sources/fdinfo.h"
 #include "broker/sources/gpu_clients.h"
@@ -150,6 +151,41 @@ Test(fdinfo, what_is_none_or_broken_is_refused)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		cr_assert_eq(fdinfo_parse(cases[i].text, &f), cases[i].r, "case %zu", i);
+}
+
+Test(fdinfo, memory_is_what_is_resident_or_all_of_it)
+{
+	static const struct {
+		const char *text;
+		bool known;
+		uint64_t bytes;
+	} cases[] = {
+		{"", false, 0},
+		{"drm-total-memory:\t3 MiB\ndrm-resident-memory:\t2048 KiB\n", true, 2 << 20},
+		{"drm-total-memory:\t3 MiB\n", true, 3 << 20},
+		{"drm-resident-memory:\t0\ndrm-total-memory:\t3 MiB\n", true, 0},
+		{"drm-memory-vram:\t8 KiB\ndrm-memory-gtt:\t4 KiB\n", true, 12 << 10},
+		{"drm-memory-vram:\t8 KiB\ndrm-resident-vram:\t8 KiB\n", true, 8 << 10},
+		{"drm-resident-a:\t700\ndrm-resident-b:\t1 GiB\n", true, 700 + (1 << 30)},
+		{"drm-shared-memory:\t5 KiB\ndrm-active-memory:\t6 KiB\n", false, 0},
+		{"drm-total-cycles-rcs:\t77\n", false, 0},
+		{"drm-total-memory:\tlots\ndrm-resident-x:\t5 Pages\n", false, 0},
+		{"drm-total-memory:\t18446744073709551615 GiB\n", false, 0},
+		{"drm-resident-a:\t4611686018427387903\ndrm-resident-b:\t4611686018427387903\n"
+		 "drm-resident-c:\t4611686018427387903\n",
+		 true, INT64_MAX},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[512];
+		struct fdinfo f;
+
+		snprintf(text, sizeof(text), "drm-driver:\tmsm\ndrm-client-id:\t1\n%s",
+			 cases[i].text);
+		cr_assert_eq(fdinfo_parse(text, &f), 1, "case %zu", i);
+		cr_assert_eq(f.has_memory, cases[i].known, "case %zu", i);
+		cr_assert_eq(f.memory, cases[i].bytes, "case %zu: %" PRIu64, i, f.memory);
+	}
 }
 
 Test(fdinfo, limits_hold)
