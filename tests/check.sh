@@ -6,8 +6,8 @@
 # BUILD/check/<stage>.count; one that leaves none counts as one test. A stage that fails shows the end
 # of its log and does not stop the others.
 #
-# Of the virtual phone only what needs no boot is here: a lane takes longer than all the rest, and
-# its times depend on what else the machine does. `make check-phone` runs the lanes.
+# The lanes of the virtual phone are short here: fewer repetitions, and of the integration tests those of
+# the phone's own sensors. `make check-phone` runs them whole.
 set -u
 
 build=$1
@@ -62,6 +62,8 @@ stage integration check/integration.count "$jobs" check-integration
 stage kill-anywhere check/kill.count "$jobs" check-kill
 stage phone-log none check-phone-log
 stage phone-bookworm check/phone-bookworm.count check-phone-bookworm
+stage phone-trixie check/phone-trixie.count PHONE_SHORT=1 check-phone-trixie
+stage phone-forky check/phone-forky.count PHONE_SHORT=1 check-phone-forky
 stage fuzz check/fuzz.count "$jobs" check-fuzz
 stage asan-unit asan/check/unit.count "$jobs" B="$build/asan" SAN=address,undefined check-unit
 stage asan-integration asan/check/integration.count "$jobs" B="$build/asan" SAN=address,undefined \

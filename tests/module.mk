@@ -40,11 +40,13 @@ style: ## the house rules that a machine can check
 
 # The tests against the real daemon, worker and Vulkan driver; T narrows them: T='test_gate*'.
 T ?= test_[!k]*.py
+# A build with a sanitizer is patient, so it may run two parts at once.
+AT_ONCE := $(if $(SAN),2,1)
 INTEGRATION := B=$(B) $(if $(SAN),IDLEBROKER_TEST_PATIENCE=4) tests/integration/run.py
 
 .PHONY: check-integration
 check-integration: $(PROGRAMS) job-bundles ## against the real daemon and worker
-	@$(INTEGRATION) $(B)/check/integration.count '$(T)'
+	@$(INTEGRATION) $(B)/check/integration.count '$(T)' $(AT_ONCE)
 
 .PHONY: check-kill
 check-kill: $(PROGRAMS) job-bundles ## kill -9 at random moments

@@ -5,6 +5,8 @@ A lane is a list of tasks, each with a phone of its own; PHONE_JOBS (2) of them 
 tests wait more than they compute. What a task prints comes out whole when it ends. A step is a test
 too: the build, each boot and each kernel's log count as one. The counts go to B/check/phone-SUITE.count,
 as each stage of `make check` leaves them.
+
+PHONE_SHORT=1 is the lane of `make check`: every test of the suite, with fewer repetitions.
 """
 import concurrent.futures
 import glob
@@ -24,8 +26,16 @@ ENVIRONMENT = ("export VK_DRIVER_FILES=/usr/share/vulkan/icd.d/virtio_icd.json; 
                "export IDLEBROKER_TEST_PATIENCE=3 IDLEBROKER_TEST_BOMB_MIB=32; ")
 TASK_S = 2400
 JOBS = int(os.environ.get("PHONE_JOBS", "2"))
-# So many random kills in the phone; `make check` does a hundred beside it.
-KILLS = int(os.environ.get("IDLEBROKER_KILLS", "20"))
+SHORT = os.environ.get("PHONE_SHORT", "") not in ("", "0")
+# How often what is repeated is repeated: in full, and short. Of the kills `make check` does a hundred beside it.
+REPETITIONS = {
+    "IDLEBROKER_KILLS": ("20", "5"),
+    "IDLEBROKER_CUTS": ("3", "1"),
+    "SUITE_CALLS": ("1000000", "150000"),
+    "SUITE_RELOADS": ("100", "10"),
+}
+for _name, _counts in REPETITIONS.items():
+    os.environ.setdefault(_name, _counts[SHORT])
 
 
 class Lane:
@@ -98,7 +108,7 @@ class Task:
         """A script in the guest that leaves its counts in a file of /out."""
         began = time.monotonic()
         try:
-            phone.run(f"{ENVIRONMENT}{script}", timeout=TASK_S)
+            phone.run(f"{ENVIRONMENT}{repetitions()}{script}", timeout=TASK_S)
             with open(os.path.join(phone.folder, count_file), encoding="ascii") as f:
                 passed, failed, skipped = map(int, f.read().split())
         except FileNotFoundError:
@@ -108,16 +118,18 @@ class Task:
         self.line(not failed and passed + skipped > 0,
                   f"{what}: {passed} passed, {failed} failed, {skipped} skipped", began)
 
-    def in_phone(self, action):
-        """Boots, gives the phone its devices, runs action(phone), judges the kernel's log."""
-        phone = vm.Phone(self.lane.suite, self.lane.build, name=self.name, gpu=True)
-
+    def listen(self, phone):
+        """What the phone prints is the task's output; also in a file, for who does not want to wait."""
         def take(data):
-            """Also to a file, for who does not want to wait for the end."""
             self.out.append(data)
             with open(os.path.join(phone.folder, "output.log"), "ab") as f:
                 f.write(data)
         phone.sink = take
+
+    def in_phone(self, action):
+        """Boots, gives the phone its devices, runs action(phone), judges the kernel's log."""
+        phone = vm.Phone(self.lane.suite, self.lane.build, name=self.name, gpu=True)
+        self.listen(phone)
         try:
             if self.step(f"boot of {self.name}", lambda: boot(phone)):
                 action(phone)
@@ -128,6 +140,10 @@ class Task:
         finally:
             phone.kill()
         self.step(f"kernel log of {self.name}", lambda: judge(phone))
+
+
+def repetitions():
+    return "".join(f"export {name}={os.environ[name]}; " for name in REPETITIONS)
 
 
 def boot(phone):
@@ -210,7 +226,7 @@ def tasks_of(lane, pattern, integration):
         tasks.append(("suite", lambda task, s=script: task.in_phone(
             lambda phone: task.counted(phone, "suite", "suite.count", s))))
     if "*" in integration and not pattern:
-        script = f"export IDLEBROKER_KILLS={KILLS}; tests/integration/run.py /out/kill.count 'test_kill*.py'"
+        script = "tests/integration/run.py /out/kill.count 'test_kill*.py'"
         tasks.append(("kill", lambda task, s=script: task.in_phone(
             lambda phone: task.counted(phone, "kill", "kill.count", s))))
     return tasks

@@ -18,6 +18,9 @@ phone-guest: $(PHONE_TOOLS) $(PHONE_SUITE_BIN) $(PHONE_BENCH_BIN)
 phone-deps:
 	@packaging/deps.sh phone
 
+# The integration tests of a lane: T; of a short one those of the phone's own sensors.
+PHONE_T = $(if $(PHONE_SHORT),test_phone*.py,$(T))
+
 # S is the suite of the interactive phone.
 S ?= forky
 .PHONY: phone
@@ -39,4 +42,4 @@ check-phone-bookworm: phone-deps ## the modules against the headers of Debian 12
 check-phone-trixie: phone-deps ## Debian 13's kernel: module, suite and jobs
 	@$(PHONE) check trixie '$(PT)' '$(if $(T),test_jobs.py)'
 check-phone-forky: phone-deps ## Debian testing's kernel: module, suite and the integration tests
-	@$(PHONE) check forky '$(PT)' '$(T)'
+	@$(PHONE) check forky '$(PT)' '$(PHONE_T)'

@@ -95,7 +95,7 @@ def in_guest(task, guest, words):
 
 def run_suite(task, words):
     guest = phone(task.lane.build, "check")
-    guest.sink = task.out.append
+    task.listen(guest)
     try:
         if task.step("boot", guest.start):
             in_guest(task, guest, words)

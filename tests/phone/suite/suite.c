@@ -365,6 +365,13 @@ int suite_run(int argc, char **argv, const struct suite_case *cases, size_t n)
 	return passed ? 0 : SUITE_SKIP;
 }
 
+unsigned long suite_count(const char *name, unsigned long usual)
+{
+	const char *given = getenv(name);
+
+	return given ? strtoul(given, NULL, 0) : usual;
+}
+
 bool suite_put(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);

@@ -87,6 +87,9 @@ uint64_t suite_random(uint64_t *state);
 /** suite_process_state() - the letter of /proc/PID/stat; 0 if there is no such process */
 char suite_process_state(pid_t pid);
 
+/** suite_count() - how often something is repeated: @name in the environment, else @usual */
+unsigned long suite_count(const char *name, unsigned long usual);
+
 /** suite_put() - write @text to a file of the kernel in one call; false if not taken whole */
 bool suite_put(const char *path, const char *text);
 

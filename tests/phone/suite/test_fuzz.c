@@ -430,12 +430,11 @@ static void check_depth(void)
 
 static void random_calls_of_everything(void)
 {
-	const char *n = getenv("SUITE_CALLS"), *s = getenv("SUITE_SEED");
-	unsigned long total = n ? strtoul(n, NULL, 0) : CALLS, done = 0;
+	unsigned long total = suite_count("SUITE_CALLS", CALLS), done = 0;
 	unsigned int stops = 0, kills = 0;
 	uint64_t began = suite_now_ns();
 
-	seed = s ? strtoul(s, NULL, 0) : suite_now_ns() % 1000000 + 1;
+	seed = suite_count("SUITE_SEED", suite_now_ns() % 1000000 + 1);
 	suite_say("seed %lu", (unsigned long)seed);
 	tallies = mmap(NULL, sizeof(*tallies) * WORKERS, PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -160,18 +160,18 @@ static void host_shortly(int round)
 	close(owner);
 }
 
-static void a_hundred_times_under_load(void)
+static void again_and_again_under_load(void)
 {
 	static void (*const loads[])(void *arg) = {use_the_device, use_inputs, send_uevents,
 						   ask_by_netlink};
+	int reloads = (int)suite_count("SUITE_RELOADS", RELOADS), ret;
 	unsigned int refused = 0;
-	int ret;
 
 	module_path();
 	counters = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	for (size_t i = 0; i < ARRAY_LEN(loads); i++)
 		suite_fork(loads[i], NULL);
-	for (int round = 0; round < RELOADS; round++) {
+	for (int round = 0; round < reloads; round++) {
 		host_shortly(round);
 		uint64_t end = suite_now_ns() + 10000 * MS_NS;
 		while ((ret = module_unload())) {
@@ -191,10 +191,10 @@ static void a_hundred_times_under_load(void)
 	suite_say(
 		"%d reloads, %u refused while in use; the load: %d uses of the device, %d inputs, "
 		"%d uevents, %d netlink calls",
-		RELOADS, refused, counters[0], counters[1] * 40, counters[2], counters[3]);
+		reloads, refused, counters[0], counters[1] * 40, counters[2], counters[3]);
 	for (size_t i = 0; i < ARRAY_LEN(loads); i++)
-		CHECK(counters[i] > 20 || (i == 2 && !counters[i]), "load %zu did only %d", i,
-		      counters[i]);
+		CHECK(counters[i] > reloads / 5 || (i == 2 && !counters[i]), "load %zu did only %d",
+		      i, counters[i]);
 	module_settle();
 }
 
@@ -202,7 +202,7 @@ int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
 		SUITE_CASE(in_use_it_stays),
-		{"a_hundred_times_under_load", a_hundred_times_under_load, 300},
+		{"again_and_again_under_load", again_and_again_under_load, 300},
 	};
 
 	return suite_run(argc, argv, cases, ARRAY_LEN(cases));
