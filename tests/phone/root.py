@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The root file system of a phone: made once by mmdebstrap, kept in the user's cache.
 
-One tree serves as build environment (with the suite's own compiler), as host of QEMU and, over 9p,
-as guest. It is named by a hash of all that it is made from, is built under another name and renamed
+One tree serves as build environment (with the suite's own compiler) and, over 9p, as guest; that of
+HOST_SUITE is also where QEMU runs, for guests of every suite: QEMU 10.0, trixie's, aborts now and then
+when the GPU's memory is mapped while an emulated processor runs (iotlb_to_section). A tree is named by a hash of all that it is made from, is built under another name and renamed
 when it is complete, and is never written to afterwards: enter.sh mounts it read-only.
 """
 import contextlib
@@ -17,6 +18,9 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 SUITES = ("forky", "trixie")
+HOST_SUITE = "forky"
+# Where a guest's root is in the host's.
+GUEST = "/mnt"
 FALLBACK_MIRROR = "http://deb.debian.org/debian"
 # A root that no checkout has used for so long is removed when another is made.
 KEEP_DAYS = 7
@@ -169,3 +173,14 @@ def command(suite, build, argv):
     """The command line that runs argv inside the root; `build` is the build folder of the suite."""
     return [os.path.join(HERE, "enter.sh"), make(suite), SOURCE, os.path.abspath(build), cache_dir(),
             *argv]
+
+
+def guest_path(suite):
+    """Where the root of a guest is for its QEMU; no slash at the end."""
+    return "" if suite == HOST_SUITE else GUEST
+
+
+def host_command(suite, build, argv):
+    """The same for QEMU, whose guest is of that suite."""
+    enter, *rest = command(HOST_SUITE, build, argv)
+    return [enter, *([] if suite == HOST_SUITE else ["--guest", make(suite)]), *rest]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One running phone: QEMU inside the suite's root, and the channels to its guest.
+"""One running phone: QEMU inside a root, its guest in the suite's, and the channels to it.
 
     with Phone("forky", build) as phone:
         status = phone.run("uname -r")          # output to standard output, or capture=True
@@ -70,10 +70,9 @@ def enter(suite, build, argv, **kwargs):
 
 
 def kernel_of(suite):
-    """(release, path of the image inside the root)"""
-    modules = os.path.join(root.make(suite), "lib/modules")
-    release = sorted(os.listdir(modules))[-1]
-    return release, f"/boot/vmlinuz-{release}"
+    """The path of its image, for QEMU."""
+    release = sorted(os.listdir(os.path.join(root.make(suite), "lib/modules")))[-1]
+    return f"{root.guest_path(suite)}/boot/vmlinuz-{release}"
 
 
 def initramfs(suite, build, kernel=None):
@@ -107,11 +106,10 @@ def accelerator(suite, build):
     with contextlib.suppress(OSError):
         with open(cached, encoding="ascii") as f:
             return f.read().strip()
-    _, kernel = kernel_of(suite)
     argv = ["qemu-system-x86_64", "-accel", "kvm", "-cpu", "host", "-m", "512", "-nodefaults", "-no-reboot",
-            "-display", "none", "-serial", "stdio", "-kernel", kernel, "-initrd", initramfs(suite, build),
-            "-append", KERNEL_ARGS + " phone.probe"]
-    with subprocess.Popen(root.command(suite, build, argv), stdin=subprocess.DEVNULL,
+            "-display", "none", "-serial", "stdio", "-kernel", kernel_of(suite), "-initrd",
+            initramfs(suite, build), "-append", KERNEL_ARGS + " phone.probe"]
+    with subprocess.Popen(root.host_command(suite, build, argv), stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as probe:
         try:
             out = probe.communicate(timeout=PROBE_S)[0]
@@ -161,7 +159,7 @@ class Phone:
     def arguments(self):
         accel = accelerator(self.suite, self.build)
         shared = inside(self.folder)
-        kernel = inside(self.kernel) if self.kernel else kernel_of(self.suite)[1]
+        kernel = inside(self.kernel) if self.kernel else kernel_of(self.suite)
         argv = ["qemu-system-x86_64", "-nodefaults", "-no-reboot", "-m", str(self.memory), "-smp", str(self.cpus)]
         argv += ["-accel", "kvm", "-cpu", "host"] if accel == "kvm" else \
             ["-accel", "tcg,thread=multi", "-cpu", "max"]
@@ -171,7 +169,8 @@ class Phone:
         argv += ["-kernel", kernel, "-initrd", initramfs(self.suite, self.build, self.kernel),
                  "-append", f"{KERNEL_ARGS}{clock} phone.build={inside(self.build)} {self.kernel_args}"]
         argv += ["-chardev", f"file,id=log,path={shared}/console.log", "-serial", "chardev:log"]
-        argv += ["-virtfs", "local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap"]
+        argv += ["-virtfs", f"local,path={root.guest_path(self.suite)}/,mount_tag=root,security_model=none,"
+                 "readonly=on,multidevs=remap"]
         argv += ["-virtfs", f"local,path={shared},mount_tag=out,security_model=none,multidevs=remap"]
         argv += ["-device", "virtio-serial-pci"]
         for port in ("agent", "output"):
@@ -197,7 +196,7 @@ class Phone:
         argv = ["setpriv", "--pdeathsig", "KILL", *argv]
         began = time.monotonic()
         with open(os.path.join(self.folder, "qemu.log"), "wb") as log:
-            self.process = subprocess.Popen(root.command(self.suite, self.build, argv),
+            self.process = subprocess.Popen(root.host_command(self.suite, self.build, argv),
                                             stdin=None if self.console else subprocess.DEVNULL,
                                             stdout=None if self.console else log, stderr=log,
                                             start_new_session=not self.console)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define ROUNDS  1000
+#define TAKEN   100
 #define THREADS 8
 #define SHARED  16
 #define LIVES   600
@@ -102,16 +103,17 @@ static void become_owner(void *arg)
 	struct idlegate_policy calm = gcl_policy_calm();
 	struct idlegate_host host = {.sensors = gcl_info().sensors};
 	uint64_t random = (uint64_t)getpid();
-	unsigned int won = 0;
 
-	for (int i = 0; i < ROUNDS / 2; i++) {
+	/* Most find it taken, the more of them the slower the machine is. */
+	for (int i = 0; i < ROUNDS / 2 || __atomic_load_n(&owners[1], __ATOMIC_SEQ_CST) < TAKEN;
+	     i++) {
 		int fd = gcl_open(O_RDWR), ret = gcl_ioctl(fd, IDLEGATE_IOC_HOST, &host);
 
 		CHECK(ret == 0 || ret == -EBUSY, "HOST: %s", strerror(-ret));
 		if (!ret) {
 			int n = __atomic_add_fetch(&owners[0], 1, __ATOMIC_SEQ_CST);
 			CHECK(n == 1, "%d owners at once", n);
-			won++;
+			__atomic_add_fetch(&owners[1], 1, __ATOMIC_SEQ_CST);
 			gcl_ioctl(fd, IDLEGATE_IOC_POLICY, &calm);
 			if (suite_random(&random) & 1)
 				gcl_pause(fd, true);
@@ -120,7 +122,6 @@ static void become_owner(void *arg)
 		close(fd);
 		host.sensors = (uint32_t)suite_random(&random) & gcl_info().sensors;
 	}
-	__atomic_add_fetch(&owners[1], (int)won, __ATOMIC_SEQ_CST);
 }
 
 static void owners_race_for_the_gate(void)
@@ -134,7 +135,6 @@ static void owners_race_for_the_gate(void)
 	for (size_t i = 0; i < ARRAY_LEN(pids); i++)
 		suite_join(pids[i]);
 	suite_say("the gate was taken %d times", owners[1]);
-	CHECK(owners[1] >= 100, "the gate was taken only %d times", owners[1]);
 	CHECK_RET(gcl_info().hosted, 0);
 	CHECK_RET(gcl_info().watched, 0);
 	CHECK_RET(gcl_state().holds, GONE);
