@@ -68,7 +68,7 @@ PROGRAMS :=
 TESTS_UNIT :=
 HELP_EXTRA :=
 
-include kmod/module.mk bpf/module.mk libbroker/module.mk broker/bpf/module.mk broker/module.mk broker/worker/module.mk tools/module.mk
+include kmod/module.mk bpf/module.mk libbroker/module.mk broker/bpf/module.mk broker/module.mk broker/bpf/loader/module.mk broker/worker/module.mk tools/module.mk
 include tests/module.mk packaging/module.mk
 
 .PHONY: all

@@ -135,17 +135,30 @@ static void close_sources(struct broker *b)
  * eBPF sees the devices of the kernel that runs: where facts are to come from other places, it has
  * none to give.
  */
-static int open_bpf(struct broker *b, struct error *err)
+static bool wants_bpf(const struct broker *b)
 {
 	const struct config_roots *roots = &b->config.roots;
-	bool real = !strcmp(roots->sys, "/sys") && !strcmp(roots->proc, "/proc") &&
-		    !strcmp(roots->dev, "/dev");
+
+	return b->config.ebpf && !strcmp(roots->sys, "/sys") && !strcmp(roots->proc, "/proc") &&
+	       !strcmp(roots->dev, "/dev");
+}
+
+static void on_bpf_input(void *data);
+
+static int open_bpf(struct broker *b, struct error *err)
+{
+	const char *slash = strrchr(b->config.worker, '/');
 	int r;
 
-	if (b->bpf || !b->config.ebpf || !real)
+	snprintf(b->bpf_loader, sizeof(b->bpf_loader), "%.*sbroker-bpf",
+		 slash ? (int)(slash + 1 - b->config.worker) : 0, b->config.worker);
+	if (b->bpf || !wants_bpf(b))
 		return 0;
-	r = bpf_hub_new(&b->bpf, b->loop);
-	return r < 0 ? error_set(err, r, "ebpf", "out of memory") : 0;
+	r = bpf_hub_new(&b->bpf, b->loop, b->bpf_loader);
+	if (r < 0)
+		return error_set(err, r, "ebpf", "out of memory");
+	bpf_hub_on_answer(b->bpf, BPF_PROBE_INPUT, on_bpf_input, b);
+	return 0;
 }
 
 static int open_sources(struct broker *b, struct error *err)
@@ -240,6 +253,41 @@ static void give_up(struct broker *b, const struct error *err)
 	loop_stop(b->loop);
 }
 
+/*
+ * Another source in the place of one, or the same one opened anew. It listens before the old one
+ * stops, so nothing between the two is missed; what both hear is told twice.
+ */
+static int replace_source(struct broker *b, unsigned int i, const struct source_ops *ops)
+{
+	void *source;
+	int r = ops->open(&source, &b->source_ctx);
+
+	if (r < 0)
+		return r;
+	b->source_ops[i]->close(b->sources[i]);
+	b->sources[i] = source;
+	b->source_ops[i] = ops;
+	if (ops->holds_changed)
+		ops->holds_changed(source, gatehost_holds(b->gate));
+	return 0;
+}
+
+/* By eBPF, if that is to be had now; where there is no memory for it all stays as it is. */
+static void on_bpf_input(void *data)
+{
+	struct broker *b = data;
+
+	for (unsigned int i = 0; i < BROKER_SOURCES_MAX && source_table[i]; i++) {
+		const struct source_ops *ops;
+
+		if (source_table[i] != &source_input || !b->sources[i])
+			continue;
+		ops = source_choose(source_table[i], &b->source_ctx);
+		if (ops != b->source_ops[i] && replace_source(b, i, ops) < 0)
+			log_warning("input stays where it is: out of memory");
+	}
+}
+
 static void reopen_sources(struct broker *b)
 {
 	struct error err;
@@ -318,10 +366,55 @@ static bool module_lost_one(const struct broker *b)
 	return false;
 }
 
+static bool module_watches(const struct broker *b, const struct source_ops *ops)
+{
+	const struct source_module *module = b->source_ctx.module;
+
+	return module && module->watched & GATE_SENSOR_BIT(ops->sensor);
+}
+
+/*
+ * eBPF was switched on or off: every source that could use it begins anew, with it or without. What
+ * could not be had is asked for again, as all else is at a reload.
+ */
+static void reload_bpf(struct broker *b)
+{
+	struct bpf_hub *old = b->bpf;
+	struct error err = {};
+	int r;
+
+	if (old && wants_bpf(b)) {
+		open_bpf(b, &err); /* the path of the loader */
+		for (unsigned int probe = 0; probe < BPF_PROBE_COUNT; probe++)
+			bpf_hub_ask_again(old, probe, 0);
+		return;
+	}
+	if (!old && !wants_bpf(b))
+		return;
+	b->bpf = NULL;
+	r = open_bpf(b, &err);
+	b->source_ctx.bpf = b->bpf;
+	for (unsigned int i = 0; r == 0 && i < BROKER_SOURCES_MAX && source_table[i]; i++) {
+		if (!source_bpf_asks(source_table[i]) || module_watches(b, source_table[i]))
+			continue;
+		r = replace_source(b, i, source_choose(source_table[i], &b->source_ctx));
+		if (r < 0)
+			error_set(&err, r, source_table[i]->name, "out of memory");
+	}
+	if (r == 0) {
+		bpf_hub_free(old);
+		return;
+	}
+	if (old)
+		b->bpf = old; /* some source may have it yet */
+	give_up(b, &err);
+}
+
 void broker_gate_reload(struct broker *b)
 {
 	bool wanted = b->config.module != CONFIG_MODULE_OFF;
 
+	reload_bpf(b);
 	/* One that was not there at the start may be there now. */
 	if (gatehost_is_module(b->gate) != wanted || module_lost_one(b))
 		if (set_anew(b))

@@ -28,6 +28,7 @@ struct broker {
 	struct source_ctx source_ctx;
 	struct source_module source_module;
 	struct bpf_hub *bpf; /* NULL: not used here */
+	char bpf_loader[CONFIG_PATH_MAX + 16]; /* broker-bpf, beside the worker */
 	void *sources[BROKER_SOURCES_MAX];
 	const struct source_ops *source_ops[BROKER_SOURCES_MAX]; /* of those that are open */
 	struct loop_timer *rehost; /* host the gate anew, soon */

@@ -11,7 +11,7 @@ endif
 BROKER_SRC := $(filter-out broker/main.c $(BROKER_LEFT_OUT),$(sort $(wildcard broker/*.c broker/sources/*.c \
 	broker/sched/*.c broker/store/*.c broker/api/*.c))) $(BROKER_BPF_SRC)
 BROKER_LIBS := $(call pkg_libs,liburing libdrm libnl-3.0 libnl-genl-3.0 inih sqlite3) -lpthread \
-	$(if $(filter 1,$(WITH_LOGIND)),$(call pkg_libs,libsystemd)) $(BROKER_BPF_LIBS)
+	$(if $(filter 1,$(WITH_LOGIND)),$(call pkg_libs,libsystemd))
 $(B)/libbrokerd.a: $(call objs,$(BROKER_SRC))
 $(B)/tests/unit/test_sources_suspend.o: DEFS += -DWITH_LOGIND=$(WITH_LOGIND)
 

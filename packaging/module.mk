@@ -22,6 +22,8 @@ $(SETTINGS):
 install-broker: $(PROGRAMS) $(SERVICES) $(SETTINGS)
 	$(INSTALL) -D -m 0755 $(B)/brokerd $(D)$(sbindir)/brokerd
 	$(INSTALL) -D -m 0755 $(B)/broker-worker $(D)$(libexecdir)/idlebroker/broker-worker
+	$(if $(filter 1,$(WITH_BPF)),$(INSTALL) -D -m 0755 $(B)/broker-bpf \
+		$(D)$(libexecdir)/idlebroker/broker-bpf)
 	$(INSTALL) -D -m 0755 $(B)/brokerctl $(D)$(bindir)/brokerctl
 	$(INSTALL) -D -m 0644 $(B)/packaging/broker.conf $(D)$(sysconfdir)/idlebroker/broker.conf
 	$(INSTALL) -D -m 0644 $(B)/packaging/broker.conf.5 $(D)$(mandir)/man5/broker.conf.5

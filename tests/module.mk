@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Tests. Each tests/unit/*.c is one Criterion program; it links every library of the project, so
 # that only what it uses is pulled in.
-TEST_LIBS := $(B)/libbrokerd.a $(B)/libworker.a $(B)/libbrokerctl.a \
+TEST_LIBS := $(B)/libbrokerd.a $(B)/libbpfload.a $(B)/libworker.a $(B)/libbrokerctl.a \
 	$(B)/libidlebroker-static.a $(B)/libgate.a
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
@@ -20,6 +20,7 @@ $(UNIT_BIN): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(TEST_LIBS)
 include tests/bench/module.mk tests/jobs/module.mk
 $(filter %/test_worker_run %/test_worker_resume %/test_worker_stop %/test_worker_check %/test_spirv_check,$(UNIT_BIN)): | \
 	$(B)/broker-worker $(JOB_SPIRV)
+$(B)/tests/unit/test_bpf_hub: | $(filter %/broker-bpf,$(PROGRAMS))
 
 .PHONY: check-unit
 check-unit: $(UNIT_BIN) ## the unit tests
@@ -27,7 +28,7 @@ check-unit: $(UNIT_BIN) ## the unit tests
 
 # What needs systemd has no place where musl is.
 MUSL_CC ?= musl-gcc
-MUSL_SRC := $(filter-out broker/sources/logind.c $(addprefix broker/bpf/,hub.c gpu.c load.c objects.c),$(sort $(wildcard kmod/core/*.c kmod/selftest/*.c \
+MUSL_SRC := $(filter-out broker/sources/logind.c,$(sort $(wildcard kmod/core/*.c kmod/selftest/*.c \
 	libbroker/*.c libbroker/*/*.c broker/*.c broker/*/*.c tools/*.c tests/unit/*.c)))
 .PHONY: check-musl
 check-musl: $(B)/gen/io_idlebroker.inc $(B)/gen/worker/fma_spirv.h $(B)/gen/worker/copy_spirv.h

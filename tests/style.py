@@ -26,13 +26,16 @@ MAY_INCLUDE = {
     "broker/sched/": ("broker/sched/",),
     "broker/store/": ("broker/store/", "broker/loop.h", "libbroker/"),
     "broker/bpf/": ("broker/bpf/", "broker/loop.h", "bpf/", "libbroker/"),
+    "broker/bpf/loader/": ("broker/bpf/loader/", "broker/bpf/load_msg.h", "broker/bpf/probe.h", "bpf/",
+                           "libbroker/"),
     "broker/sources/": ("broker/sources/", "broker/bpf/", "bpf/", "broker/loop.h", "broker/config.h", "kmod/core/",
                         "libbroker/", "linux/idlegate.h"),
     "broker/api/": ("broker/", "libbroker/", "kmod/core/", "linux/idlegate.h"),
     "broker/": ("broker/", "libbroker/", "kmod/core/", "linux/idlegate.h"),
 }
 # Folders that nothing outside them may reach into.
-PRIVATE = {"broker/worker/": ("broker/worker/", "tests/")}
+PRIVATE = {"broker/worker/": ("broker/worker/", "tests/"),
+           "broker/bpf/loader/": ("broker/bpf/loader/", "tests/")}
 PROJECT = ("kmod/", "libbroker/", "broker/", "tools/", "bpf/", "tests/")
 
 problems = []

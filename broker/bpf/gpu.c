@@ -2,21 +2,34 @@
 /* Reading the accounts of device time; see gpu.h. Each call is a few system calls, none sleeps. */
 #include "broker/bpf/gpu.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/bpf.h>
 #include <string.h>
 
 #include "broker/bpf/hub_internal.h"
 #include "broker/bpf/record.h"
+#include "broker/bpf/sys.h"
+#include "libbroker/util/cleanup.h"
 
-void bpf_gpu_limit(struct bpf_hub *hub, const struct gpu_share_limit *limit)
+bool bpf_gpu_map_fits(const char *name, int map)
 {
-	struct bpf_shared *page = bpf_hub_page(hub);
+	static const struct {
+		const char *name;
+		uint32_t key, value;
+	} read[] = {
+		{"gpu_total", sizeof(__u32), sizeof(struct gpu_total)},
+		{"gpu_clients", sizeof(struct gpu_client_key), sizeof(struct gpu_client)},
+		{"gpu_devices", sizeof(__u64), sizeof(struct gpu_device)},
+	};
+	struct bpf_map_info info;
 
-	if (!page)
-		return;
-	__atomic_store_n(&page->gpu_burst_ns, limit->burst_ns, __ATOMIC_RELAXED);
-	__atomic_store_n(&page->gpu_permille, limit->permille, __ATOMIC_RELAXED);
+	for (size_t i = 0; i < ARRAY_SIZE(read); i++) {
+		if (strcmp(name, read[i].name) != 0)
+			continue;
+		return bpf_sys_map_info(map, &info) == 0 && info.key_size == read[i].key &&
+		       info.value_size == read[i].value;
+	}
+	return true;
 }
 
 int bpf_gpu_total(const struct bpf_hub *hub, struct gpu_total *out)
@@ -26,7 +39,7 @@ int bpf_gpu_total(const struct bpf_hub *hub, struct gpu_total *out)
 
 	if (fd < 0)
 		return fd;
-	return bpf_map_lookup_elem_flags(fd, &zero, out, BPF_F_LOCK) < 0 ? -errno : 0;
+	return bpf_sys_map_lookup(fd, &zero, out, BPF_F_LOCK);
 }
 
 static void name_devices(int fd, struct bpf_gpu_client *clients, const uint32_t *ids, int n)
@@ -35,10 +48,10 @@ static void name_devices(int fd, struct bpf_gpu_client *clients, const uint32_t 
 	__u64 key, *prev = NULL;
 
 	for (int looked = 0; looked < GPU_DEVICES_MAX; looked++) {
-		if (bpf_map_get_next_key(fd, prev, &key) < 0)
+		if (bpf_sys_map_next(fd, prev, &key) < 0)
 			return;
 		prev = &key;
-		if (bpf_map_lookup_elem(fd, &key, &device) < 0)
+		if (bpf_sys_map_lookup(fd, &key, &device, 0) < 0)
 			continue;
 		device.name[GPU_NAME_LEN - 1] = '\0';
 		for (int i = 0; i < n; i++)
@@ -61,11 +74,11 @@ int bpf_gpu_clients(const struct bpf_hub *hub, struct bpf_gpu_client *out, int m
 	for (int looked = 0; n < max && looked < 2 * GPU_CLIENTS_MAX; looked++) {
 		struct bpf_gpu_client *c = &out[n];
 
-		if (bpf_map_get_next_key(fd, prev, &key) < 0)
+		if (bpf_sys_map_next(fd, prev, &key) < 0)
 			break;
 		prev = &key;
 		*c = (struct bpf_gpu_client){.tgid = key.tgid};
-		if (bpf_map_lookup_elem(fd, &key, &c->counts) < 0)
+		if (bpf_sys_map_lookup(fd, &key, &c->counts, 0) < 0)
 			continue;
 		bpf_comm_clean(c->counts.comm);
 		ids[n++] = key.device;

@@ -10,14 +10,7 @@ struct bpf_hub {
 	bool wanted[BPF_PROBE_COUNT];
 };
 
-static const char *const names[BPF_PROBE_COUNT] = {
-	[BPF_PROBE_INPUT] = "input",           [BPF_PROBE_GPU_SCHED] = "gpu_sched",
-	[BPF_PROBE_GPU_VIRTIO] = "gpu_virtio", [BPF_PROBE_GPU_I915] = "gpu_i915",
-	[BPF_PROBE_GPU_FENCE] = "gpu_fence",   [BPF_PROBE_POWER] = "power",
-	[BPF_PROBE_THERMAL] = "thermal",       [BPF_PROBE_SUSPEND] = "suspend",
-};
-
-int bpf_hub_new(struct bpf_hub **out, struct loop *loop)
+int bpf_hub_new(struct bpf_hub **out, struct loop *loop, const char *loader)
 {
 	*out = calloc(1, sizeof(**out));
 	return *out ? 0 : -ENOMEM;
@@ -26,11 +19,6 @@ int bpf_hub_new(struct bpf_hub **out, struct loop *loop)
 void bpf_hub_free(struct bpf_hub *hub)
 {
 	free(hub);
-}
-
-bool bpf_hub_works(const struct bpf_hub *hub)
-{
-	return false;
 }
 
 int bpf_hub_attach(struct bpf_hub *hub, enum bpf_probe probe)
@@ -46,12 +34,20 @@ void bpf_hub_detach(struct bpf_hub *hub, enum bpf_probe probe)
 		hub->wanted[probe] = false;
 }
 
+void bpf_hub_on_answer(struct bpf_hub *hub, enum bpf_probe probe, bpf_hub_answer_fn fn, void *data)
+{
+}
+
+void bpf_hub_ask_again(struct bpf_hub *hub, enum bpf_probe probe, int error)
+{
+}
+
 int bpf_hub_status(const struct bpf_hub *hub, enum bpf_probe probe, struct bpf_probe_status *out)
 {
 	if (!hub || (unsigned int)probe >= BPF_PROBE_COUNT)
 		return -ENOENT;
 	*out = (struct bpf_probe_status){
-		.name = names[probe], .tier = "none", .wanted = hub->wanted[probe]};
+		.name = bpf_probe_name(probe), .tier = "none", .wanted = hub->wanted[probe]};
 	snprintf(out->detail, sizeof(out->detail), "brokerd was built without eBPF");
 	return 0;
 }

@@ -2,80 +2,38 @@
 /*
  * The eBPF programs as brokerd sees them; see hub.h.
  *
- * The first object has no probe: it makes the maps, and its program is run once here to find out
- * whether any of this works. A hub that does not work is kept as well, for it knows why.
+ * A hub that does not work is kept as well, for it knows why.
  *
- * The ring's map is watched by the loop directly; libbpf only knows how to read it. That a record
- * was lost shows in the page only, and so does what the lost one was: every listener is told, and
- * errs closed.
+ * That a record was lost shows in the page only, and so does what the lost one was: every listener
+ * is told, and errs closed.
  */
 #include "broker/bpf/hub.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "broker/bpf/hub_internal.h"
-#include "broker/bpf/load.h"
-#include "broker/bpf/objects.h"
 #include "broker/bpf/record.h"
-#include "libbroker/util/cleanup.h"
 #include "libbroker/util/log.h"
 
-#define HELLO BPF_PROBE_COUNT
-
-struct listener {
-	bpf_hub_fn fn;
-	void *data;
-};
-
-struct bpf_hub {
-	struct loop *loop;
-	struct loop_watch *watch;
-	struct ring_buffer *ring;
-	struct bpf_shared *page;
-	bool works;
-	bool heard_hello;
-	char why[192]; /* it does not work */
-	uint64_t dropped_known, bad;
-	struct bpf_loaded loaded[BPF_PROBE_COUNT + 1]; /* the last one: hello */
-	struct bpf_probe_status status[BPF_PROBE_COUNT];
-	struct listener listener[BPF_RECORD_COUNT];
-};
-
-static size_t page_size(void)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
-	return (sizeof(struct bpf_shared) + page - 1) / page * page;
-}
-
-static void hub_tell(struct bpf_hub *hub, const struct bpf_record *rec)
-{
-	const struct listener *l = &hub->listener[rec->kind];
-
-	if (rec->kind == BPF_RECORD_HELLO)
-		hub->heard_hello = true;
-	if (l->fn)
-		l->fn(l->data, rec);
-}
-
-/* Called by libbpf for each record. Goes on whatever a record is. */
-static int hub_take(void *data, void *bytes, size_t size)
+/* Goes on whatever a record is. */
+static void hub_take(void *data, const void *bytes, size_t size)
 {
 	struct bpf_hub *hub = data;
+	const struct hub_listener *l;
 	struct bpf_record rec;
 
-	if (bpf_record_parse(bytes, size, &rec) == 0)
-		hub_tell(hub, &rec);
-	else if (!hub->bad++)
-		log_warning("a record of an eBPF program makes no sense and is passed over");
-	return 0;
+	if (bpf_record_parse(bytes, size, &rec) < 0) {
+		if (!hub->bad++)
+			log_warning("a record of an eBPF program makes no sense and is passed "
+				    "over");
+		return;
+	}
+	l = &hub->listener[rec.kind];
+	if (l->fn)
+		l->fn(l->data, &rec);
 }
 
 static void hub_check_dropped(struct bpf_hub *hub)
@@ -92,84 +50,57 @@ static void hub_check_dropped(struct bpf_hub *hub)
 			hub->listener[i].fn(hub->listener[i].data, NULL);
 }
 
-static void hub_ready(void *data, int fd, int events)
+void hub_records(void *data, int fd, int events)
 {
 	struct bpf_hub *hub = data;
 
-	ring_buffer__consume(hub->ring);
+	if (bpf_ring_read(&hub->base.ring, hub_take, hub) < 0)
+		log_warning("the eBPF ring makes no sense; what was in it is passed over");
 	hub_check_dropped(hub);
+}
+
+void hub_limits(struct bpf_hub *hub)
+{
+	struct bpf_shared *page = hub->base.page;
+
+	if (!page)
+		return;
+	__atomic_store_n(&page->zone_limit_mc, hub->zone_limit_mc, __ATOMIC_RELAXED);
+	__atomic_store_n(&page->gpu_burst_ns, hub->gpu_limit.burst_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&page->gpu_permille, hub->gpu_limit.permille, __ATOMIC_RELAXED);
 }
 
 int bpf_hub_map(const struct bpf_hub *hub, const char *name)
 {
-	for (int i = HELLO; hub && i >= 0; i--) {
-		const struct bpf_object *object = hub->loaded[i].object;
-		struct bpf_map *map = object ? bpf_object__find_map_by_name(object, name) : NULL;
+	for (int i = 0; hub && i < BPF_PROBE_COUNT; i++) {
+		const struct hub_probe *p = &hub->probe[i];
 
-		if (map)
-			return bpf_map__fd(map);
+		for (uint32_t m = 0; m < p->has.n_maps; m++)
+			if (!strcmp(p->has.map[m], name))
+				return p->fd[p->has.n_links + m];
 	}
 	return -ENOENT;
 }
 
 struct bpf_shared *bpf_hub_page(const struct bpf_hub *hub)
 {
-	return bpf_hub_works(hub) ? hub->page : NULL;
-}
-
-/* Run the first program, and see whether its record arrives. */
-static int hub_say_hello(struct bpf_hub *hub)
-{
-	struct bpf_program *program =
-		bpf_object__find_program_by_name(hub->loaded[HELLO].object, "hello");
-	LIBBPF_OPTS(bpf_test_run_opts, opts);
-	int r = bpf_prog_test_run_opts(bpf_program__fd(program), &opts);
-
-	if (r < 0)
-		return r;
-	r = ring_buffer__consume(hub->ring);
-	if (r < 0)
-		return r;
-	return hub->heard_hello ? 0 : -EIO;
-}
-
-static int hub_start(struct bpf_hub *hub)
-{
-	void *page;
-	int r = bpf_load(&hub->loaded[HELLO], &bpf_objects_hello, NULL, 0, hub->why,
-			 sizeof(hub->why));
-
-	if (r < 0)
-		return r;
-	page = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
-		    bpf_hub_map(hub, "shared"), 0);
-	if (page == MAP_FAILED)
-		return -errno;
-	hub->page = page;
-	hub->ring = ring_buffer__new(bpf_hub_map(hub, "records"), hub_take, hub, NULL);
-	if (!hub->ring)
-		return -errno;
-	r = hub_say_hello(hub);
-	if (r < 0)
-		return r;
-	return loop_watch(hub->loop, bpf_hub_map(hub, "records"), POLLIN, hub_ready, hub,
-			  &hub->watch);
+	return hub ? hub->base.page : NULL;
 }
 
 void bpf_hub_free(struct bpf_hub *hub)
 {
 	if (!hub)
 		return;
+	bpf_load_proc_free(hub->loader);
 	loop_unwatch(hub->watch);
-	for (int i = 0; i <= HELLO; i++)
-		bpf_unload(&hub->loaded[i]);
-	ring_buffer__free(hub->ring);
-	if (hub->page)
-		munmap(hub->page, page_size());
+	loop_timer_free(hub->start);
+	for (int i = 0; i < BPF_PROBE_COUNT; i++)
+		hub_let_go(&hub->probe[i]);
+	bpf_base_close(&hub->base);
 	free(hub);
 }
 
-int bpf_hub_new(struct bpf_hub **out, struct loop *loop)
+int bpf_hub_new(struct bpf_hub **out, struct loop *loop, const char *loader)
 {
 	struct bpf_hub *hub = calloc(1, sizeof(*hub));
 	int r;
@@ -177,97 +108,151 @@ int bpf_hub_new(struct bpf_hub **out, struct loop *loop)
 	if (!hub)
 		return -ENOMEM;
 	hub->loop = loop;
-	for (int i = 0; i < BPF_PROBE_COUNT; i++)
-		hub->status[i] =
-			(struct bpf_probe_status){.name = bpf_objects[i].name, .tier = "none"};
-	bpf_load_quiet();
-	r = hub_start(hub);
-	hub->works = r == 0;
-	if (r < 0 && !hub->why[0])
-		snprintf(hub->why, sizeof(hub->why), "the first program did not answer: %s",
-			 strerror(-r));
+	hub->program = loader;
+	hub->base = BPF_BASE_NONE;
+	r = loop_timer_new(loop, hub_load, hub, &hub->start);
+	if (r < 0) {
+		free(hub);
+		return r;
+	}
 	*out = hub;
 	return 0;
 }
 
-bool bpf_hub_works(const struct bpf_hub *hub)
-{
-	return hub && hub->works;
-}
-
 int bpf_hub_attach(struct bpf_hub *hub, enum bpf_probe probe)
 {
-	struct bpf_probe_status *s;
-	int r;
+	struct hub_probe *p;
 
 	if (!hub)
 		return -EOPNOTSUPP;
-	s = &hub->status[probe];
-	if (hub->loaded[probe].object)
-		return 0;
-	s->wanted = true;
-	if (!hub->works) {
-		memcpy(s->detail, hub->why, sizeof(s->detail));
-		return -EOPNOTSUPP;
+	p = &hub->probe[probe];
+	p->wanted = true;
+	if (p->state == HUB_PROBE_IDLE && hub->state == HUB_BROKEN) {
+		p->state = HUB_PROBE_FAILED;
+		p->error = -EOPNOTSUPP;
+		memcpy(p->detail, hub->why, sizeof(p->detail));
 	}
-	r = bpf_load(&hub->loaded[probe], &bpf_objects[probe], hub->loaded, HELLO + 1, s->detail,
-		     sizeof(s->detail));
-	s->tier = r == 0 ? hub->loaded[probe].variant->tier : "none";
-	return r;
+	switch (p->state) {
+	case HUB_PROBE_ATTACHED:
+		return 0;
+	case HUB_PROBE_FAILED:
+		return p->error;
+	case HUB_PROBE_IDLE:
+		p->state = HUB_PROBE_ASKED;
+		p->not_before_ns = 0;
+		hub_load_soon(hub);
+		return -EINPROGRESS;
+	default:
+		return -EINPROGRESS;
+	}
 }
 
 void bpf_hub_detach(struct bpf_hub *hub, enum bpf_probe probe)
 {
+	struct hub_probe *p;
+
 	if (!hub)
 		return;
-	bpf_unload(&hub->loaded[probe]);
-	hub->status[probe].wanted = false;
-	hub->status[probe].tier = "none";
-	hub->status[probe].detail[0] = '\0';
+	p = &hub->probe[probe];
+	hub_let_go(p);
+	p->wanted = false;
+	p->detail[0] = '\0';
+	if (p->state != HUB_PROBE_LOADING)
+		p->state = HUB_PROBE_IDLE;
+}
+
+void bpf_hub_on_answer(struct bpf_hub *hub, enum bpf_probe probe, bpf_hub_answer_fn fn, void *data)
+{
+	if (!hub)
+		return;
+	hub->probe[probe].fn = fn;
+	hub->probe[probe].data = data;
+}
+
+void bpf_hub_ask_again(struct bpf_hub *hub, enum bpf_probe probe, int error)
+{
+	struct hub_probe *p;
+
+	if (!hub)
+		return;
+	if (!error && hub->state == HUB_BROKEN && !hub->loader)
+		hub->state = HUB_UNKNOWN;
+	p = &hub->probe[probe];
+	if (p->state != HUB_PROBE_FAILED || (error && p->error != error))
+		return;
+	p->state = HUB_PROBE_ASKED;
+	p->not_before_ns = error ? p->answered_ns + BPF_HUB_AGAIN_NS : 0;
+	hub_load_soon(hub);
 }
 
 int bpf_hub_status(const struct bpf_hub *hub, enum bpf_probe probe, struct bpf_probe_status *out)
 {
+	const struct hub_probe *p;
+
 	if (!hub || (unsigned int)probe >= BPF_PROBE_COUNT)
 		return -ENOENT;
-	*out = hub->status[probe];
+	p = &hub->probe[probe];
+	*out = (struct bpf_probe_status){
+		.name = bpf_probe_name(probe),
+		.tier = p->state == HUB_PROBE_ATTACHED ? p->has.tier : "none",
+		.wanted = p->wanted,
+	};
+	memcpy(out->detail, p->detail, sizeof(out->detail));
+	if (!p->detail[0] && (p->state == HUB_PROBE_ASKED || p->state == HUB_PROBE_LOADING))
+		strcpy(out->detail, "being loaded");
 	return 0;
 }
 
 void bpf_hub_listen(struct bpf_hub *hub, enum bpf_record_kind kind, bpf_hub_fn fn, void *data)
 {
 	if (hub)
-		hub->listener[kind] = (struct listener){.fn = fn, .data = data};
+		hub->listener[kind] = (struct hub_listener){.fn = fn, .data = data};
 }
 
 /* The program notes the time and takes the switch then; here it is the other way round. */
 bool bpf_hub_arm(struct bpf_hub *hub, enum bpf_record_kind kind, uint64_t known_ns)
 {
-	if (!bpf_hub_works(hub))
+	struct bpf_shared *page = bpf_hub_page(hub);
+
+	if (!page)
 		return false;
-	__atomic_exchange_n(&hub->page->armed[kind], 1, __ATOMIC_SEQ_CST);
+	__atomic_exchange_n(&page->armed[kind], 1, __ATOMIC_SEQ_CST);
 	return bpf_hub_last(hub, kind) > known_ns;
 }
 
 uint64_t bpf_hub_last(const struct bpf_hub *hub, enum bpf_record_kind kind)
 {
-	if (!bpf_hub_works(hub))
-		return 0;
-	return __atomic_load_n(&hub->page->last_ns[kind], __ATOMIC_SEQ_CST);
+	const struct bpf_shared *page = bpf_hub_page(hub);
+
+	return page ? __atomic_load_n(&page->last_ns[kind], __ATOMIC_SEQ_CST) : 0;
 }
 
 uint64_t bpf_hub_dropped(const struct bpf_hub *hub)
 {
-	return bpf_hub_works(hub) ? __atomic_load_n(&hub->page->dropped, __ATOMIC_RELAXED) : 0;
+	const struct bpf_shared *page = bpf_hub_page(hub);
+
+	return page ? __atomic_load_n(&page->dropped, __ATOMIC_RELAXED) : 0;
 }
 
 void bpf_hub_zone_limit(struct bpf_hub *hub, int32_t limit_mc)
 {
-	if (bpf_hub_works(hub))
-		__atomic_store_n(&hub->page->zone_limit_mc, limit_mc, __ATOMIC_RELAXED);
+	if (!hub)
+		return;
+	hub->zone_limit_mc = limit_mc;
+	hub_limits(hub);
+}
+
+void bpf_gpu_limit(struct bpf_hub *hub, const struct gpu_share_limit *limit)
+{
+	if (!hub)
+		return;
+	hub->gpu_limit = *limit;
+	hub_limits(hub);
 }
 
 bool bpf_hub_asleep(const struct bpf_hub *hub)
 {
-	return bpf_hub_works(hub) && __atomic_load_n(&hub->page->asleep, __ATOMIC_SEQ_CST);
+	const struct bpf_shared *page = bpf_hub_page(hub);
+
+	return page && __atomic_load_n(&page->asleep, __ATOMIC_SEQ_CST);
 }

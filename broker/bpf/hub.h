@@ -4,9 +4,17 @@
  * is not there.
  *
  * One ring buffer for all, whose map is polled by the loop itself; one page that both sides have
- * mapped (bpf/record.h). A source attaches the probe that it wants, listens to a kind of record,
- * and arms it: one record comes for each arming, and costs the loop one wake-up. Nothing is
- * pinned: all of it goes with the hub.
+ * mapped (bpf/record.h). A source asks for the probe that it wants, is told when there is an
+ * answer, listens to a kind of record, and arms it: one record comes for each arming, and costs the
+ * loop one wake-up. Nothing is pinned: all of it goes with the hub.
+ *
+ * Programs are loaded by a process of its own (broker-bpf; load_proc.h), which lives as long as
+ * that takes. So nothing here blocks, and where nobody asks nothing is started.
+ *
+ * A program stays attached for as long as the hub has its link: the kernel detaches none of these
+ * kinds (tracing, raw tracepoint, perf event) from outside (`bpftool link detach` says "Operation not
+ * supported"), and a module that a program is attached to cannot be unloaded. So nobody looks
+ * whether one is still there.
  *
  * A build without eBPF has the same interface (hub-fallback.c), in which nothing can be attached.
  */
@@ -18,49 +26,54 @@
 #include <stdint.h>
 
 #include "bpf/record.h"
+#include "broker/bpf/probe.h"
 #include "broker/loop.h"
-
-enum bpf_probe {
-	BPF_PROBE_INPUT,
-	BPF_PROBE_GPU_SCHED, /* drivers that use the DRM scheduler */
-	BPF_PROBE_GPU_VIRTIO,
-	BPF_PROBE_GPU_I915,
-	BPF_PROBE_GPU_FENCE, /* any other driver, coarsely */
-	BPF_PROBE_POWER,
-	BPF_PROBE_THERMAL,
-	BPF_PROBE_SUSPEND,
-	BPF_PROBE_COUNT
-};
 
 struct bpf_hub;
 
 struct bpf_probe_status {
 	const char *name; /* "input"; static */
-	const char *tier; /* how it is attached: "fentry", "kprobe" …; "none" */
-	bool wanted; /* somebody tried to attach it */
+	const char *tier; /* how it is attached: "fentry", "kprobe" …; "none"; the hub's */
+	bool wanted; /* somebody asked for it */
 	char detail[192]; /* why it is not, and what would help; empty if it is */
 };
 
 /* @rec: NULL when records were lost, maybe one of this kind */
 typedef void (*bpf_hub_fn)(void *data, const struct bpf_record *rec);
 
-/**
- * bpf_hub_new() - find out whether eBPF works here, and be ready for probes
- * Return: 0, also where it does not (bpf_hub_works(), and each probe says why), or -ENOMEM.
- */
-int bpf_hub_new(struct bpf_hub **out, struct loop *loop);
-void bpf_hub_free(struct bpf_hub *hub); /* NULL is fine */
+/* There is an answer, or it changed: see bpf_hub_attach(). */
+typedef void (*bpf_hub_answer_fn)(void *data);
 
-/** bpf_hub_works() - whether programs can be loaded, run and heard; @hub may be NULL */
-bool bpf_hub_works(const struct bpf_hub *hub);
+/**
+ * bpf_hub_new() - nothing is loaded, and nothing known, before somebody asks
+ * @loader: path of broker-bpf; it outlives the hub and may change
+ */
+int bpf_hub_new(struct bpf_hub **out, struct loop *loop, const char *loader);
+void bpf_hub_free(struct bpf_hub *hub); /* NULL is fine */
 
 /**
  * bpf_hub_attach() - by the first of its variants that the kernel takes; if it is attached: nothing
- * Return: 0, or -errno, with words in its status. -ESRCH: what it looks at (a kernel module) is not
- * there now; try again when it is.
+ * Return: 0; -EINPROGRESS: it is being loaded, and the answer is told (bpf_hub_on_answer());
+ * or another -errno, with words in its status: it cannot be had, and attaching once more changes
+ * nothing; see bpf_hub_ask_again().
  */
 int bpf_hub_attach(struct bpf_hub *hub, enum bpf_probe probe);
+/** bpf_hub_detach() - or never mind */
 void bpf_hub_detach(struct bpf_hub *hub, enum bpf_probe probe);
+
+/** bpf_hub_on_answer() - one listener a probe, the last one counts; NULL: none */
+void bpf_hub_on_answer(struct bpf_hub *hub, enum bpf_probe probe, bpf_hub_answer_fn fn, void *data);
+
+/**
+ * bpf_hub_ask_again() - if @probe is wanted and could not be had: ask for it anew
+ * @error: only if this was why (-ESRCH: what it looks at, a kernel module, was not there); 0: any
+ *
+ * For @error 0 what was found out of eBPF as a whole is forgotten too. With another one, which may
+ * come often, the answer takes until BPF_HUB_AGAIN_NS after the last.
+ */
+void bpf_hub_ask_again(struct bpf_hub *hub, enum bpf_probe probe, int error);
+
+#define BPF_HUB_AGAIN_NS (10 * NS_PER_S)
 
 /** bpf_hub_status() - Return: 0, or -ENOENT when @probe is out of range or @hub is NULL */
 int bpf_hub_status(const struct bpf_hub *hub, enum bpf_probe probe, struct bpf_probe_status *out);

@@ -14,9 +14,14 @@ const struct source_ops *source_bpf_choose(const struct source_ops *ops, struct 
 	if (ops == &source_input && bpf_hub_attach(hub, BPF_PROBE_INPUT) == 0)
 		return &source_bpf_input;
 	/* It has the other way in it, for what it can attach changes with the devices. */
-	if (ops == &source_gpu && bpf_hub_works(hub))
+	if (ops == &source_gpu)
 		return &source_bpf_gpu;
 	return NULL;
+}
+
+bool source_bpf_asks(const struct source_ops *ops)
+{
+	return ops != &source_cpu && ops != &source_schedule;
 }
 
 static const char *const row_names[BPF_PROBE_COUNT] = {

@@ -4,8 +4,9 @@
  *
  * The programs count device time by process in the kernel, and tell when there is something to
  * judge (gpu_watch.h); which programs these are goes by the drivers in the machine (gpu_plan.h).
- * Where what is needed cannot be attached, the source that looks into fdinfo stands in (gpu.c), as
- * a part of this one. Devices come and go: at each uevent of theirs all this is asked anew.
+ * Where what is needed cannot be attached, and until it is, the source that looks into fdinfo
+ * stands in (gpu.c), as a part of this one. Devices come and go: at each uevent of theirs all this
+ * is asked anew. Nothing is let go before what takes its place is there.
  *
  * While a hold stands that an event or a deadline clears, nothing that happens here could open the
  * gate, so nothing is armed and no timer runs; the programs go on counting.
@@ -81,6 +82,8 @@ static void judge(struct gpu_bpf *g, enum gpu_watch_event event)
 	bool again;
 	int r;
 
+	if (g->fdinfo)
+		return;
 	do {
 		uint64_t submit_ns = bpf_hub_last(hub_of(g), BPF_RECORD_GPU);
 		uint64_t over_ns = bpf_hub_last(hub_of(g), BPF_RECORD_GPU_SHARE);
@@ -123,35 +126,31 @@ static void on_over(void *data, const struct bpf_record *rec)
 	judge(g, rec ? GPU_WATCH_OVER : GPU_WATCH_LOST);
 }
 
-static void detach_all(struct gpu_bpf *g)
+/* All but @keep; why one of @asked could not be had shall still be known. */
+static void detach_but(struct gpu_bpf *g, uint32_t keep, uint32_t asked)
 {
+	uint32_t gone = GPU_PROBES & ~keep & (g->attached | ~asked);
+
 	for (uint32_t probe = 0; probe < BPF_PROBE_COUNT; probe++)
-		if (GPU_PROBES & GPU_PLAN_BIT(probe))
+		if (gone & GPU_PLAN_BIT(probe))
 			bpf_hub_detach(hub_of(g), probe);
-	g->attached = 0;
+	g->attached &= keep;
 }
 
-/* Keeps what is attached and still wanted: its counts go on. */
+/* What is attached already stays so: its counts go on. The worst answer of all. */
 static int attach(struct gpu_bpf *g, uint32_t probes)
 {
 	int r = 0;
 
 	for (uint32_t probe = 0; probe < BPF_PROBE_COUNT; probe++) {
-		uint32_t bit = GPU_PLAN_BIT(probe);
 		int one;
 
-		if (!(GPU_PROBES & bit))
+		if (!(probes & GPU_PLAN_BIT(probe)))
 			continue;
-		if (!(probes & bit)) {
-			if (g->attached & bit)
-				bpf_hub_detach(hub_of(g), probe);
-			g->attached &= ~bit;
-			continue;
-		}
 		one = bpf_hub_attach(hub_of(g), probe);
 		if (one == 0)
-			g->attached |= bit;
-		else
+			g->attached |= GPU_PLAN_BIT(probe);
+		else if (one != -EINPROGRESS || r == 0)
 			r = one;
 	}
 	return r;
@@ -177,23 +176,38 @@ static void stand_out(struct gpu_bpf *g)
 	g->sensor.state = GATE_SENSOR_UNHEARD; /* what the other one said is not known here */
 }
 
+/*
+ * Returns 0, and only what the plan needs is attached; -EINPROGRESS: not yet; or another -errno.
+ * The fences alone are coarse, but they see every driver, and at once.
+ */
+static int attach_plan(struct gpu_bpf *g)
+{
+	uint32_t probes = g->plan.n_devices ? g->plan.probes : 0;
+	int r = attach(g, probes);
+
+	if (r == -EINPROGRESS && g->attached & GPU_PLAN_FENCE)
+		return 0;
+	if (r < 0 && r != -EINPROGRESS) {
+		probes = GPU_PLAN_FENCE;
+		r = attach(g, probes);
+	}
+	if (r != -EINPROGRESS)
+		detach_but(g, r == 0 ? probes : 0, probes | g->plan.probes);
+	return r;
+}
+
 static void plan_anew(struct gpu_bpf *g)
 {
 	int r = gpu_plan_look(&g->plan, g->sensor.ctx.config->roots.sys);
 
-	if (r == 0 && g->plan.n_devices)
-		r = attach(g, g->plan.probes);
-	/* The fences alone are coarse, but they see every driver, and at once. */
-	if (r < 0 && attach(g, GPU_PLAN_FENCE) == 0)
-		r = 0;
+	if (r == 0)
+		r = attach_plan(g);
 	if (r < 0) {
-		detach_all(g);
 		stand_in(g);
 		return;
 	}
 	stand_out(g);
 	if (!g->plan.n_devices) {
-		detach_all(g);
 		loop_timer_at(g->timer, UINT64_MAX);
 		tell(g, false);
 		sensor_say(&g->sensor, GATE_SENSOR_ABSENT, "no render node and no accelerator");
@@ -204,9 +218,27 @@ static void plan_anew(struct gpu_bpf *g)
 		   g->attached & GPU_PLAN_FENCE ? ", by their fences alone, so coarsely" : "");
 }
 
-static void on_uevent(void *data)
+static void on_answer(void *data)
 {
 	plan_anew(data);
+}
+
+/* The module that was missing may have come with the device. */
+static void on_uevent(void *data)
+{
+	struct gpu_bpf *g = data;
+
+	for (uint32_t probe = 0; probe < BPF_PROBE_COUNT; probe++)
+		if (g->plan.probes & GPU_PLAN_BIT(probe))
+			bpf_hub_ask_again(hub_of(g), probe, -ESRCH);
+	plan_anew(g);
+}
+
+static void listen_answers(struct gpu_bpf *g, bpf_hub_answer_fn fn)
+{
+	for (uint32_t probe = 0; probe < BPF_PROBE_COUNT; probe++)
+		if (GPU_PROBES & GPU_PLAN_BIT(probe))
+			bpf_hub_on_answer(hub_of(g), probe, fn, g);
 }
 
 static void gpu_holds_changed(void *source, uint32_t holds)
@@ -251,7 +283,8 @@ static void gpu_close(void *source)
 		source_gpu.close(g->fdinfo);
 	bpf_hub_listen(hub_of(g), BPF_RECORD_GPU, NULL, NULL);
 	bpf_hub_listen(hub_of(g), BPF_RECORD_GPU_SHARE, NULL, NULL);
-	detach_all(g);
+	listen_answers(g, NULL);
+	detach_but(g, 0, 0);
 	uevent_free(g->drm);
 	uevent_free(g->accel);
 	loop_timer_free(g->timer);
@@ -280,6 +313,7 @@ static int gpu_open(void **out, const struct source_ctx *ctx)
 		return r;
 	bpf_hub_listen(ctx->bpf, BPF_RECORD_GPU, on_submit, g);
 	bpf_hub_listen(ctx->bpf, BPF_RECORD_GPU_SHARE, on_over, g);
+	listen_answers(g, on_answer);
 	gpu_reload(g);
 	*out = steal_ptr(g);
 	return 0;

@@ -9,7 +9,9 @@
  * input. When nothing did, a record is asked for again and no timer is left. An input found by the
  * timer counts from then, so the error is on the owner's side.
  *
- * Lost records count as an input.
+ * Lost records count as an input, and so does one of the last moments before this source was
+ * opened, or before it is closed: the source whose place it takes, or that takes its place, may not
+ * have come to tell of it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@
 
 #define QUIET_MAX_NS (1 * NS_PER_S)
 #define QUIET_MIN_NS (10 * NS_PER_MS)
+#define MOMENTS_NS   (5 * NS_PER_S)
 
 struct input_bpf {
 	struct sensor sensor;
@@ -72,6 +75,8 @@ static void input_close(void *source)
 	struct input_bpf *in = source;
 	struct bpf_hub *hub = in->sensor.ctx.bpf;
 
+	if (bpf_hub_last(hub, BPF_RECORD_INPUT) > in->known_ns)
+		sensor_fact(&in->sensor, &(struct gate_fact){.kind = GATE_FACT_INPUT});
 	bpf_hub_listen(hub, BPF_RECORD_INPUT, NULL, NULL);
 	bpf_hub_detach(hub, BPF_PROBE_INPUT);
 	loop_timer_free(in->timer);
@@ -93,6 +98,8 @@ static int input_open(void **out, const struct source_ctx *ctx)
 	}
 	in->sensor.tier = "ebpf";
 	in->known_ns = bpf_hub_last(ctx->bpf, BPF_RECORD_INPUT);
+	if (in->known_ns + MOMENTS_NS > clock_now_ns())
+		in->known_ns = 0;
 	bpf_hub_listen(ctx->bpf, BPF_RECORD_INPUT, on_record, in);
 	sensor_say(&in->sensor, GATE_SENSOR_OK,
 		   "every input device, also one that a program has grabbed");

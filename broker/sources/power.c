@@ -131,6 +131,25 @@ static void power_rung(void *data, const struct bpf_record *rec)
 	power_look_again(data);
 }
 
+static void power_bell(void *data)
+{
+	struct power *p = data;
+
+	if (bpf_tell_works(p->bpf))
+		p->uevent_error = 0;
+	p->sensor.tier = p->uevent                ? "uevent+sysfs"
+			 : bpf_tell_works(p->bpf) ? "ebpf+sysfs"
+						  : "sysfs";
+	power_look_again(p);
+}
+
+static const struct bpf_tell_ops power_bell_ops = {
+	.probe = BPF_PROBE_POWER,
+	.kind = BPF_RECORD_POWER,
+	.ready = power_bell,
+	.fn = power_rung,
+};
+
 static void power_holds_changed(void *source, uint32_t holds)
 {
 	struct power *p = source;
@@ -186,11 +205,9 @@ static int power_open(void **out, const struct source_ctx *ctx)
 	p->uevent_error = uevent_new(&p->uevent, ctx->loop, "power_supply", power_look_again, p);
 	if (p->uevent_error == -ENOMEM)
 		return -ENOMEM;
-	if (p->uevent_error &&
-	    bpf_tell_new(&p->bpf, ctx->bpf, BPF_PROBE_POWER, BPF_RECORD_POWER, power_rung, p) == 0)
-		p->uevent_error = 0;
-	p->sensor.tier = p->uevent ? "uevent+sysfs" : p->bpf ? "ebpf+sysfs" : "sysfs";
-	power_look_again(p);
+	if (p->uevent_error && bpf_tell_new(&p->bpf, ctx->bpf, &power_bell_ops, p) == -ENOMEM)
+		return -ENOMEM;
+	power_bell(p);
 	*out = steal_ptr(p);
 	return 0;
 }

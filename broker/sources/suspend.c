@@ -66,20 +66,32 @@ static void suspend_not_slept(void *data)
 		suspend_tell(s, false);
 }
 
-static bool suspend_by_bpf(struct suspend *s)
+/* Only where there is no logind is it asked for, and so it is there only then. */
+static void suspend_by_bpf(void *data)
 {
-	if (!s->bpf && bpf_tell_new(&s->bpf, s->sensor.ctx.bpf, BPF_PROBE_SUSPEND,
-				    BPF_RECORD_SUSPEND, suspend_rung, s) < 0)
-		return false;
+	struct suspend *s = data;
+
+	if (!bpf_tell_works(s->bpf))
+		return;
 	s->sensor.tier = "ebpf";
 	sensor_say(&s->sensor, GATE_SENSOR_OK, "the kernel tells of a sleep as it begins");
-	return true;
 }
+
+static const struct bpf_tell_ops suspend_bell_ops = {
+	.probe = BPF_PROBE_SUSPEND,
+	.kind = BPF_RECORD_SUSPEND,
+	.ready = suspend_by_bpf,
+	.fn = suspend_rung,
+};
 
 static void suspend_without(struct suspend *s, const char *words)
 {
-	if (!s->had_logind && suspend_by_bpf(s))
+	if (!s->had_logind && !s->bpf)
+		bpf_tell_new(&s->bpf, s->sensor.ctx.bpf, &suspend_bell_ops, s);
+	if (bpf_tell_works(s->bpf)) {
+		suspend_by_bpf(s);
 		return;
+	}
 	s->sensor.tier = "clock";
 	if (s->had_logind) {
 		sensor_say(&s->sensor, GATE_SENSOR_LOST, "%s", words);
@@ -94,7 +106,7 @@ static void suspend_resumed(void *data)
 {
 	struct suspend *s = data;
 
-	if (s->sensor.state == GATE_SENSOR_OK && !s->bpf)
+	if (s->sensor.state == GATE_SENSOR_OK && !bpf_tell_works(s->bpf))
 		return; /* logind tells it better */
 	suspend_tell(s, true);
 	suspend_tell(s, false);
@@ -156,7 +168,7 @@ static void suspend_reload(void *source)
 {
 	struct suspend *s = source;
 
-	s->had_logind = s->sensor.state == GATE_SENSOR_OK && !s->bpf;
+	s->had_logind = s->sensor.state == GATE_SENSOR_OK && !bpf_tell_works(s->bpf);
 	if (!s->had_logind)
 		suspend_connect(s);
 }

@@ -135,6 +135,23 @@ static void thermal_rung(void *data, const struct bpf_record *rec)
 	thermal_look_again(data);
 }
 
+static void thermal_bell(void *data)
+{
+	struct thermal *t = data;
+
+	t->sensor.tier = t->netlink               ? "netlink+sysfs"
+			 : bpf_tell_works(t->bpf) ? "ebpf+sysfs"
+						  : "sysfs";
+	thermal_look_again(t);
+}
+
+static const struct bpf_tell_ops thermal_bell_ops = {
+	.probe = BPF_PROBE_THERMAL,
+	.kind = BPF_RECORD_THERMAL,
+	.ready = thermal_bell,
+	.fn = thermal_rung,
+};
+
 static void thermal_holds_changed(void *source, uint32_t holds)
 {
 	struct thermal *t = source;
@@ -189,11 +206,10 @@ static int thermal_open(void **out, const struct source_ctx *ctx)
 	r = thermal_netlink_new(&t->netlink, ctx->loop, thermal_message_came, t);
 	if (r == -ENOMEM)
 		return r;
-	if (!t->netlink)
-		bpf_tell_new(&t->bpf, ctx->bpf, BPF_PROBE_THERMAL, BPF_RECORD_THERMAL, thermal_rung,
-			     t);
-	t->sensor.tier = t->netlink ? "netlink+sysfs" : t->bpf ? "ebpf+sysfs" : "sysfs";
-	thermal_reload(t);
+	if (!t->netlink && bpf_tell_new(&t->bpf, ctx->bpf, &thermal_bell_ops, t) == -ENOMEM)
+		return -ENOMEM;
+	bpf_hub_zone_limit(ctx->bpf, ctx->config->gate.zone_hot_set);
+	thermal_bell(t);
 	*out = steal_ptr(t);
 	return 0;
 }

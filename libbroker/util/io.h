@@ -33,6 +33,15 @@ int io_seal(int fd);
 /** io_send_fds() - a message with descriptors over a Unix socket; returns 0 or -errno */
 int io_send_fds(int sock, const void *data, size_t len, const int *fds, unsigned int nfds);
 
+/**
+ * io_recv_fds() - one packet of a Unix socket, with the descriptors that came with it
+ * @flags: of recvmsg(2)
+ * @nfds: in: the room in @fds, at most 16; out: how many came, the caller's from then on
+ * Return: its length, 0 at the end, or -errno with no descriptor left: -EMSGSIZE for one that is
+ * longer than @len or brought more descriptors than there is room for.
+ */
+ssize_t io_recv_fds(int sock, void *data, size_t len, int flags, int *fds, unsigned int *nfds);
+
 void hex_encode(char *out, const uint8_t *in, size_t n); /* 2n characters and a zero */
 int hex_decode(uint8_t *out, const char *in, size_t n); /* lower case only; -EINVAL */
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "broker/bpf/why.h"
+#include "broker/bpf/loader/why.h"
 
 static const struct bpf_why_world well = {.may_bpf = true, .may_perfmon = true};
 

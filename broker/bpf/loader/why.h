@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Why a program could not be loaded or attached, in words for the owner of the device. */
-#ifndef BROKER_BPF_WHY_H
-#define BROKER_BPF_WHY_H
+#ifndef BROKER_BPF_LOADER_WHY_H
+#define BROKER_BPF_LOADER_WHY_H
 
 #include <stdbool.h>
 
@@ -9,7 +9,7 @@
 struct bpf_why_world {
 	bool no_btf; /* the kernel describes its types nowhere */
 	bool locked_down; /* at the level that forbids to look into the kernel's memory */
-	bool may_bpf, may_perfmon; /* rights that brokerd has; CAP_SYS_ADMIN is both */
+	bool may_bpf, may_perfmon; /* rights of this process; CAP_SYS_ADMIN is both */
 };
 
 void bpf_why_look(struct bpf_why_world *out);

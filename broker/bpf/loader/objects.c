@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of the programs; see objects.h. A new .bpf.c is one include and one entry here. */
-#include "broker/bpf/objects.h"
+#include "broker/bpf/loader/objects.h"
 
 #include "gpu_fence.skel.h"
 #include "gpu_i915.skel.h"

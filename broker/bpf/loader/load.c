@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Loading one object of programs; see load.h. */
-#include "broker/bpf/load.h"
+#include "broker/bpf/loader/load.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "broker/bpf/why.h"
+#include "broker/bpf/loader/why.h"
 #include "libbroker/util/cleanup.h"
 #include "libbroker/util/log.h"
 
@@ -41,30 +41,42 @@ static bool variant_has(const struct bpf_variant *v, const char *program)
 	return false;
 }
 
-static const struct bpf_map *find_map(const struct bpf_loaded *others, size_t n,
-				      const struct bpf_object *not_in, const char *name)
+static bool is_ours(const struct bpf_map *map)
 {
-	const struct bpf_map *map = NULL;
-
-	for (size_t i = 0; i < n && !map; i++)
-		if (others[i].object && others[i].object != not_in)
-			map = bpf_object__find_map_by_name(others[i].object, name);
-	return map;
+	return !bpf_map__is_internal(map) && strlen(bpf_map__name(map)) < BPF_LOAD_NAME_LEN;
 }
 
-static int share_maps(struct bpf_object *object, const struct bpf_loaded *others, size_t n)
+static int share_maps(struct bpf_object *object, const struct bpf_maps *known)
 {
 	struct bpf_map *map;
 
 	bpf_object__for_each_map(map, object)
 	{
-		const struct bpf_map *from = find_map(others, n, object, bpf_map__name(map));
-		int r = 0;
+		for (unsigned int i = 0; i < known->n; i++) {
+			int r = 0;
 
-		if (from && !bpf_map__is_internal(map))
-			r = bpf_map__reuse_fd(map, bpf_map__fd(from));
-		if (r < 0)
-			return r;
+			if (is_ours(map) && !strcmp(bpf_map__name(map), known->name[i]))
+				r = bpf_map__reuse_fd(map, known->fd[i]);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+int bpf_load_maps(const struct bpf_loaded *l, struct bpf_maps *out)
+{
+	struct bpf_map *map;
+
+	out->n = 0;
+	bpf_object__for_each_map(map, l->object)
+	{
+		if (!is_ours(map))
+			continue;
+		if (out->n == BPF_LOAD_MAPS_MAX)
+			return -E2BIG;
+		strcpy(out->name[out->n], bpf_map__name(map));
+		out->fd[out->n++] = bpf_map__fd(map);
 	}
 	return 0;
 }
@@ -88,8 +100,7 @@ static int attach_all(struct bpf_loaded *l)
 }
 
 static int load_variant(struct bpf_loaded *l, const struct bpf_source *source,
-			const struct bpf_variant *variant, const struct bpf_loaded *others,
-			size_t n)
+			const struct bpf_variant *variant, const struct bpf_maps *known)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = source->name);
 	struct bpf_program *program;
@@ -104,14 +115,14 @@ static int load_variant(struct bpf_loaded *l, const struct bpf_source *source,
 		return -errno;
 	bpf_object__for_each_program(program, l->object) bpf_program__set_autoload(
 		program, variant_has(variant, bpf_program__name(program)));
-	r = share_maps(l->object, others, n);
+	r = share_maps(l->object, known);
 	if (r == 0)
 		r = bpf_object__load(l->object);
 	return r < 0 ? r : attach_all(l);
 }
 
-int bpf_load(struct bpf_loaded *out, const struct bpf_source *source,
-	     const struct bpf_loaded *others, size_t n, char *why, size_t why_size)
+int bpf_load(struct bpf_loaded *out, const struct bpf_source *source, const struct bpf_maps *known,
+	     char *why, size_t why_size)
 {
 	const char *said = NULL;
 	struct bpf_why_world world;
@@ -121,7 +132,7 @@ int bpf_load(struct bpf_loaded *out, const struct bpf_source *source,
 	why[0] = '\0';
 	bpf_why_look(&world);
 	for (int i = 0; i < BPF_LOAD_VARIANTS_MAX && source->variant[i].tier; i++) {
-		r = load_variant(out, source, &source->variant[i], others, n);
+		r = load_variant(out, source, &source->variant[i], known);
 		if (r == 0) {
 			why[0] = '\0';
 			return 0;

@@ -6,7 +6,7 @@
  * one that has a bug, and one without type information fails before it is even asked. So what is
  * known of the system comes first, and the number after that.
  */
-#include "broker/bpf/why.h"
+#include "broker/bpf/loader/why.h"
 
 #include <errno.h>
 #include <linux/capability.h>
