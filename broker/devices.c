@@ -41,6 +41,8 @@ struct devices {
 	int pidfd, out_fd;
 	struct loop_watch *exit_watch, *out_watch;
 	struct loop_timer *timer;
+	struct loop_timer *retry; /* NULL: none is due */
+	unsigned int retries;
 	bool timed_out, too_long;
 	char *out;
 	size_t out_len;
@@ -188,6 +190,8 @@ static void on_output(void *data, int fd, int events)
 		loop_watch_events(d->out_watch, 0);
 }
 
+static void retry_later(struct devices *d);
+
 static void on_exit_of_probe(void *data, int fd, int events)
 {
 	struct devices *d = data;
@@ -210,6 +214,8 @@ static void on_exit_of_probe(void *data, int fd, int events)
 	else
 		snprintf(d->why, sizeof(d->why), "%s", d->set.error);
 	release_probe(d);
+	if (r)
+		retry_later(d);
 	d->fn(d->data, r ? &err : NULL);
 }
 
@@ -287,13 +293,10 @@ static void abandon_probe(struct devices *d)
 	release_probe(d);
 }
 
-int devices_probe(struct devices *d)
+static int probe(struct devices *d)
 {
-	int r;
+	int r = start_probe(d);
 
-	if (d->pid)
-		return -EALREADY;
-	r = start_probe(d);
 	if (!r)
 		return 0;
 	abandon_probe(d);
@@ -302,6 +305,40 @@ int devices_probe(struct devices *d)
 	log_error("device probe not started", LOG_STR("worker", d->config->worker),
 		  LOG_STR("error", strerror(-r)));
 	return r;
+}
+
+static void forget_retry(struct devices *d)
+{
+	loop_timer_free(d->retry);
+	d->retry = NULL;
+}
+
+static void on_retry(void *data)
+{
+	struct devices *d = data;
+
+	forget_retry(d);
+	probe(d);
+}
+
+/* After one, four and sixteen time limits: what was too busy to answer may not be so for long. */
+static void retry_later(struct devices *d)
+{
+	uint64_t after_ns = d->time_limit_ns << 2 * d->retries;
+
+	if (d->retries == DEVICES_RETRIES || loop_timer_new(d->loop, on_retry, d, &d->retry) < 0)
+		return;
+	d->retries++;
+	loop_timer_at(d->retry, clock_now_ns() + after_ns);
+}
+
+int devices_probe(struct devices *d)
+{
+	if (d->pid)
+		return -EALREADY;
+	forget_retry(d);
+	d->retries = 0;
+	return probe(d);
 }
 
 int devices_new(struct devices **out, struct loop *loop, const struct config *config, devices_fn fn,
@@ -327,6 +364,7 @@ void devices_free(struct devices *d)
 	if (!d)
 		return;
 	abandon_probe(d);
+	forget_retry(d);
 	device_set_clear(&d->set);
 	free(d);
 }

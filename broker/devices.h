@@ -26,6 +26,7 @@
 #define DEVICES_PROBE_MAX (256u << 10) /* bytes of the worker's document */
 #define DEVICES_WHY_MAX   (sizeof(struct error) + 256)
 #define DEVICES_PROBE_NS  (60 * NS_PER_S) /* a probe that takes longer is killed */
+#define DEVICES_RETRIES   3u /* of a probe that failed */
 
 struct device {
 	char id[DEVICE_ID_MAX];
@@ -40,7 +41,7 @@ struct device {
 
 struct devices;
 
-/* Called when the probe ended; @err is NULL or says why the list is what it was before. */
+/* Called when a probe ended; @err is NULL or says why the list is what it was before. */
 typedef void (*devices_fn)(void *data, const struct error *err);
 
 /**
@@ -53,8 +54,8 @@ int devices_new(struct devices **out, struct loop *loop, const struct config *co
 void devices_free(struct devices *d); /* kills a probe that runs; NULL is fine */
 
 /**
- * devices_probe() - start the probe
- * Return: 0: @fn is called once, from the loop. -EALREADY while one runs; -errno (logged) when the
+ * devices_probe() - start the probe; one that fails is started again later, DEVICES_RETRIES times
+ * Return: 0: @fn is called from the loop as each ends. -EALREADY while one runs; -errno (logged) when the
  * worker cannot be started: @fn is not called then, and the list stays what it was.
  */
 int devices_probe(struct devices *d);

@@ -451,6 +451,26 @@ Test(devices, a_probe_that_fails_keeps_the_list)
 	bench_close(&b);
 }
 
+Test(devices, a_probe_that_fails_is_started_again)
+{
+	const struct device *list;
+	struct bench b;
+
+	bench_open(&b);
+	devices_set_time_limit(b.devices, NS_PER_S / 5);
+	probe_with(&b, "f=${0%/*}/pid; echo >>$f; [ $(wc -l <$f) -gt 2 ] || exit 3\n"
+		       "echo '{\"devices\":[" LAVAPIPE "]}'");
+	cr_assert(b.failed);
+	cr_assert_eq(devices_list(b.devices, &list), 0);
+	for (unsigned int calls = 2; calls <= 1 + DEVICES_RETRIES && b.failed; calls++) {
+		cr_assert_eq(loop_run(b.loop), 0);
+		cr_assert_eq(b.calls, calls);
+	}
+	cr_assert_not(b.failed, "%s: %s", b.err.where, b.err.what);
+	cr_assert_geq(devices_list(b.devices, &list), 1);
+	bench_close(&b);
+}
+
 /* It left a child behind that holds the pipe: the probe ends all the same, and the child too. */
 Test(devices, a_grandchild_does_not_hold_the_probe_up)
 {
