@@ -55,8 +55,8 @@ void devices_free(struct devices *d); /* kills a probe that runs; NULL is fine *
 
 /**
  * devices_probe() - start the probe; one that fails is started again later, DEVICES_RETRIES times
- * Return: 0: @fn is called from the loop as each ends. -EALREADY while one runs; -errno (logged) when the
- * worker cannot be started: @fn is not called then, and the list stays what it was.
+ * Return: 0: @fn is called from the loop as each ends. -EALREADY while one runs; -errno (logged)
+ * when the worker cannot be started: @fn is not called then, and the list stays what it was.
  */
 int devices_probe(struct devices *d);
 
