@@ -27,6 +27,11 @@ static unsigned int utf8_at(const unsigned char *s, uint32_t *code)
 	return *code < least[n] || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000) ? 0 : n;
 }
 
+unsigned int text_decode(const char *text, uint32_t *code)
+{
+	return utf8_at((const unsigned char *)text, code);
+}
+
 static bool is_unsafe(uint32_t code, bool lines)
 {
 	if (lines && (code == '\n' || code == '\t'))

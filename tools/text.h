@@ -21,6 +21,9 @@
  */
 char *text_clean(const char *text, bool lines);
 
+/** text_decode() - the code point at @text; returns its bytes, 0: it is no UTF-8 */
+unsigned int text_decode(const char *text, uint32_t *code);
+
 /** text_columns() - of the terminal: $COLUMNS, else what it says, else 80; 20 to 200 */
 unsigned int text_columns(void);
 
