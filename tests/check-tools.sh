@@ -91,6 +91,10 @@ expect 2 show 12x
 expect 2 pause 5x
 expect 2 fetch
 expect 2 jobs -s
+expect 2 top
+expect 2 top -i 0
+expect 3 top --once
+expect 3 top --once --json
 expect 1 check "$work/nothing"
 expect 1 pack "$work/nothing" -o "$work/x.tar"
 for c in status why devices doctor jobs resume reload pause events; do

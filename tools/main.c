@@ -16,6 +16,8 @@ static const struct ctl_command commands[] = {
 	{"why", "[ID]", "why jobs run, or why not: the gate's holds", "", cmd_why},
 	{"events", "[ID]", "print changes of the gate and of jobs as they come", "", cmd_events},
 	{"devices", "", "the devices that can be lent", "", cmd_devices},
+	{"top", "[--once] [-i TIME] [--ascii]", "who uses the devices now, jobs, heat and battery",
+	 "--once --interval --ascii", cmd_top},
 	{"doctor", "", "where each fact comes from, and what is wrong", "", cmd_doctor},
 	{"pack", "DIR [-o FILE]", "check a bundle and make a tar file of it", "--output", cmd_pack},
 	{"check", "BUNDLE", "check a bundle without handing it in", "", cmd_check},

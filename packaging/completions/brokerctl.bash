@@ -8,7 +8,7 @@ _brokerctl_ids()
 _brokerctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} cmd='' i
-	local commands='status why events devices doctor pack check submit jobs show wait fetch
+	local commands='status why events devices top doctor pack check submit jobs show wait fetch
 		logs cancel pause resume reload version'
 	local common='--json --socket --help' options=''
 	local -a socket=()
@@ -25,6 +25,7 @@ _brokerctl()
 		esac
 	done
 	case $cmd in
+	top) options='--once --interval --ascii' ;;
 	pack) options='--output' ;;
 	submit) options='--quiet --wait' ;;
 	jobs) options='--state' ;;
