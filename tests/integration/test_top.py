@@ -201,23 +201,26 @@ class Top(unittest.TestCase):
     def test_json_has_shares_and_rates(self):
         self.open_gate()
         p = subprocess.Popen([CTL, "--socket", self.b.socket, "top", "--json"], stdout=subprocess.PIPE, text=True)
-        ns = 0
+        ns, clients, job = 0, {}, {}
         try:
-            for _ in range(4):  # a line a second, in which the game's time grows
+            for _ in range(30):  # a line a second, in which the game's time grows
                 ns += 400_000_000
                 self.programs.use(200, "game", ns, 8192)
                 found = json.loads(p.stdout.readline())
+                clients = {c["comm"]: c for c in found["clients"]}
+                job = next(j for j in found["jobs"] if j["id"] == self.job)
+                # On a machine that stalls, one line or the other may have nothing to tell.
+                if clients["game"].get("permille", 0) > 50 and job.get("slices_per_s", 0) > 0:
+                    break
         finally:
             p.terminate()
             p.communicate()
         self.assertTrue(found["open"])
         self.assertGreater(found["window_ns"], 900_000_000)
         self.assertEqual((found["hottest_mc"], found["battery_percent"]), (41200, 83))
-        clients = {c["comm"]: c for c in found["clients"]}
         self.assertEqual(clients["compositor"]["permille"], 0)
         self.assertGreater(clients["game"]["permille"], 50)
         self.assertEqual(clients["game"]["memory"], 8 << 20)
-        job = next(j for j in found["jobs"] if j["id"] == self.job)
         self.assertEqual((job["name"], job["phase"]), ("long-one", "running"))
         self.assertGreater(job["slices_per_s"], 0)
         self.assertGreater(job["permille"], 0)

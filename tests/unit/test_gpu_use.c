@@ -218,9 +218,14 @@ Test(look, callers_share_one_look)
 	first = a->at_ns;
 	fake_file(f, "sys/class/power_supply/b/capacity", "82\n");
 	look_get(l, NULL, on_found, a);
-	cr_assert_eq(a->n, 3, "it is young enough to be told at once");
-	cr_assert_eq(a->last.battery_percent, 83);
-	cr_assert_eq(a->at_ns, first);
+	/* Unless this machine stood still for so long. */
+	if (clock_now_ns() - first < LOOK_MIN_NS) {
+		cr_assert_eq(a->n, 3, "it is young enough to be told at once");
+		cr_assert_eq(a->last.battery_percent, 83);
+		cr_assert_eq(a->at_ns, first);
+	}
+	want(a, 3);
+	first = a->at_ns;
 	fixture_run(f, 0, LOOK_MIN_NS / NS_PER_MS + 1);
 	look_get(l, NULL, on_found, a);
 	want(a, 4);
