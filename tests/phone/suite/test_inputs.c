@@ -175,32 +175,45 @@ static void a_grabbed_device_is_heard_again_when_it_is_let_go(void)
 	expect_use(map, device, UINPUT_KEYBOARD, true);
 }
 
-/* Under a stream of inputs the time in the page lags by no more than the header says. */
+/*
+ * Under a stream of inputs the time in the page lags by no more than the header says. Where the
+ * machine did not let this process run for so long, it was no stream: the gate may have opened.
+ */
 static void a_storm_of_inputs(void)
 {
 	int device = uinput_create(UINPUT_MOUSE), owner = host_inputs();
 	const volatile struct idlegate_page *map = gcl_map(owner);
-	uint64_t began = suite_now_ns(), worst = 0;
+	uint64_t began = suite_now_ns(), now = began, last = began, worst = 0;
+	unsigned int absences = 0;
 
 	for (int i = 0; i < STORM; i++) {
+		uint64_t before = now;
+		last = suite_now_ns();
 		uinput_use(device, UINPUT_MOUSE);
-		uint64_t now = suite_now_ns(), seen = gcl_page(map).input_ns;
-		CHECK(gcl_holds(map) & ACTIVE, "input %d: the gate is open", i);
+		uint64_t seen = gcl_page(map).input_ns;
+		uint32_t holds = gcl_holds(map);
+		now = suite_now_ns();
+		if (now - before > IDLEGATE_INPUT_LAG_NS) {
+			absences++;
+			continue;
+		}
+		CHECK(holds & ACTIVE, "input %d: the gate is open", i);
 		if (now > seen && now - seen > worst)
 			worst = now - seen;
 	}
-	uint64_t ended = suite_now_ns();
-	suite_say("%d inputs in %.1f s; the time of the last one lagged by at most %.1f ms", STORM,
-		  (double)(ended - began) / 1e9, (double)worst / 1e6);
+	suite_say("%d inputs in %.1f s; the time of the last one lagged by at most %.1f ms; "
+		  "%u times the machine was away",
+		  STORM, (double)(now - began) / 1e9, (double)worst / 1e6, absences);
+	CHECK(absences < STORM / 10, "the machine was away %u times", absences);
 	/* Twice, for the machine may have been away between the event and the look. */
 	CHECK(worst <= 2 * (uint64_t)IDLEGATE_INPUT_LAG_NS, "it lagged by %.1f ms",
 	      (double)worst / 1e6);
 	struct idlegate_page page = gcl_page(map);
-	CHECK(page.closes == 1, "a storm closed the gate %llu times",
+	CHECK(page.closes >= 1 && page.closes <= 1 + absences, "a storm closed the gate %llu times",
 	      (unsigned long long)page.closes);
 	uint64_t open = gcl_wait_holds(map, ~0u, 0, 5000);
-	CHECK(open >= ended + 200 * MS_NS - IDLEGATE_INPUT_LAG_NS,
-	      "it opened %.1f ms after the last input", ((double)open - (double)ended) / 1e6);
+	CHECK(open >= last + 200 * MS_NS - IDLEGATE_INPUT_LAG_NS,
+	      "it opened %.1f ms after the last input", ((double)open - (double)last) / 1e6);
 }
 
 int main(int argc, char **argv)

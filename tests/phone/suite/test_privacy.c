@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/input.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -139,11 +140,13 @@ static void search_all(int owner, int watcher, int netlink)
 	CHECK(n, "there was no event");
 	search("an event", events, n * sizeof(*events));
 	unsigned int messages = 0;
+	struct pollfd p = {.fd = netlink, .events = POLLIN};
+	CHECK(poll(&p, 1, 10000) == 1, "there was no netlink event");
 	while ((size = recv(netlink, &m, sizeof(m), MSG_DONTWAIT)) > 0) {
 		search("a netlink event", &m, (size_t)size);
 		messages++;
 	}
-	CHECK(messages, "there was no netlink event");
+	CHECK(messages, "netlink had nothing to read");
 	gnl_begin(&m, family.id, IDLEGATE_CMD_GET, 0);
 	CHECK_RET(gnl_ask(asker, &m, &answer), 0);
 	search("a netlink answer", &answer, answer.head.nlmsg_len);
