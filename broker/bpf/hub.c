@@ -175,13 +175,15 @@ void bpf_hub_ask_again(struct bpf_hub *hub, enum bpf_probe probe, int error)
 
 	if (!hub)
 		return;
-	if (!error && hub->state == HUB_BROKEN && !hub->loader)
+	if (!error && hub->state == HUB_BROKEN)
 		hub->state = HUB_UNKNOWN;
 	p = &hub->probe[probe];
 	if (p->state != HUB_PROBE_FAILED || (error && p->error != error))
 		return;
 	p->state = HUB_PROBE_ASKED;
 	p->not_before_ns = error ? p->answered_ns + BPF_HUB_AGAIN_NS : 0;
+	if (!error)
+		p->detail[0] = '\0';
 	hub_load_soon(hub);
 }
 
@@ -197,8 +199,9 @@ int bpf_hub_status(const struct bpf_hub *hub, enum bpf_probe probe, struct bpf_p
 		.tier = p->state == HUB_PROBE_ATTACHED ? p->has.tier : "none",
 		.wanted = p->wanted,
 	};
+	/* One that waits to be asked for again says meanwhile why it was not had. */
 	memcpy(out->detail, p->detail, sizeof(out->detail));
-	if (!p->detail[0] && (p->state == HUB_PROBE_ASKED || p->state == HUB_PROBE_LOADING))
+	if (p->state == HUB_PROBE_LOADING || (p->state == HUB_PROBE_ASKED && !p->detail[0]))
 		strcpy(out->detail, "being loaded");
 	return 0;
 }

@@ -11,10 +11,11 @@
  * Programs are loaded by a process of its own (broker-bpf; load_proc.h), which lives as long as
  * that takes. So nothing here blocks, and where nobody asks nothing is started.
  *
- * A program stays attached for as long as the hub has its link: the kernel detaches none of these
- * kinds (tracing, raw tracepoint, perf event) from outside (`bpftool link detach` says "Operation not
- * supported"), and a module that a program is attached to cannot be unloaded. So nobody looks
- * whether one is still there.
+ * A program stays attached for as long as the hub has its link: the kernel lets nobody detach one
+ * of these kinds (tracing, raw tracepoint, perf event) from outside: BPF_LINK_DETACH says
+ * EOPNOTSUPP, and tests/integration/test_bpf.py would notice if it did not for one that it sees. A
+ * module counts the programs at its tracepoints, so it cannot be unloaded under them. So nobody
+ * looks whether one is still there.
  *
  * A build without eBPF has the same interface (hub-fallback.c), in which nothing can be attached.
  */

@@ -132,12 +132,21 @@ static void on_answer(void *data, const struct bpf_load_answer *a, const int *fd
 		cleanup_closep(&left[--n]);
 }
 
+static bool is_loading(const struct bpf_hub *hub)
+{
+	for (int i = 0; i < BPF_PROBE_COUNT; i++)
+		if (hub->probe[i].state == HUB_PROBE_LOADING)
+			return true;
+	return false;
+}
+
+/* One that was of no use any more, and was told so, may have been forgotten meanwhile. */
 static void on_ended(void *data, const char *why)
 {
 	struct bpf_hub *hub = data;
 
 	bpf_load_proc_free(steal_ptr(hub->loader));
-	if (hub->state == HUB_UNKNOWN)
+	if (hub->state == HUB_UNKNOWN && is_loading(hub))
 		hub_broken(hub, why);
 	fail_all(hub, HUB_PROBE_LOADING, -EIO, why);
 	hub_load_soon(hub);
@@ -198,6 +207,7 @@ void hub_load(void *data)
 	if (hub->state == HUB_UNKNOWN)
 		hub_broken(hub, why);
 	fail_all(hub, HUB_PROBE_LOADING, r, why);
+	hub_load_soon(hub);
 }
 
 void hub_load_soon(struct bpf_hub *hub)

@@ -221,6 +221,18 @@ class Broker:
     def wait_open(self, seconds=30):
         wait_for("the gate to open", lambda: self.gate()["open"], seconds)
 
+    def programs(self):
+        """What doctor says of each eBPF program that somebody asked for."""
+        return {s["name"]: s for s in self.json("doctor", check=False)["sensors"]
+                if s["name"].startswith("ebpf ")}
+
+    def wait_programs(self, seconds=60):
+        """Until each is attached or said why not; gives them. A loader that is at it wakes brokerd."""
+        def look():
+            found = self.programs()
+            return None if any(s["detail"] == "being loaded" for s in found.values()) else [found]
+        return wait_for("the eBPF programs", look, seconds)[0]
+
     def wait_state(self, job, *states, seconds=120):
         def look():
             j = self.job(job)

@@ -144,6 +144,7 @@ class Both:
         with self.broker() as b:
             b.wait_open()
             b.run("pause")
+            b.wait_programs()
             before = int(b.json("status")["wakeups"])
             time.sleep(5)
             # The two questions themselves: connect, call, close.

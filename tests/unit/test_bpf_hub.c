@@ -161,6 +161,38 @@ Test(bpf_hub, all_is_gone_with_it)
 	cr_assert_eq(waitpid(-1, NULL, WNOHANG), -1, "a loader is left");
 }
 
+static void on_moment(void *data)
+{
+	loop_stop(data);
+}
+
+Test(bpf_hub, what_was_not_there_is_asked_for_again_but_not_at_once)
+{
+	struct bpf_probe_status before[BPF_PROBE_COUNT];
+	struct loop_timer *moment;
+	struct world w;
+
+	world_new(&w, NULL);
+	attach(&w, ALL);
+	for (int i = 0; i < BPF_PROBE_COUNT; i++) {
+		int r = bpf_hub_attach(w.hub, i);
+
+		before[i] = status(&w, i);
+		bpf_hub_ask_again(w.hub, i, -ESRCH);
+		cr_assert_eq(bpf_hub_attach(w.hub, i), r == -ESRCH ? -EINPROGRESS : r);
+	}
+	cr_assert_eq(loop_timer_new(w.loop, on_moment, w.loop, &moment), 0);
+	loop_timer_at(moment, clock_now_ns() + 300 * NS_PER_MS);
+	cr_assert_eq(loop_run(w.loop), 0);
+	for (int i = 0; i < BPF_PROBE_COUNT; i++) {
+		struct bpf_probe_status s = status(&w, i);
+
+		cr_assert_str_eq(s.tier, before[i].tier);
+		cr_assert_str_eq(s.detail, before[i].detail, "%s: %s", s.name, s.detail);
+	}
+	world_free(&w);
+}
+
 /* With a second loader, which gets the maps of the first. */
 Test(bpf_hub, what_was_detached_is_attached_again)
 {

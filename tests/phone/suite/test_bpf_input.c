@@ -236,6 +236,37 @@ static void lost_records_count_as_input(void)
 	world_free(w);
 }
 
+/* A touch that no loop has seen yet when one source takes the place of the other, either way. */
+static void none_is_missed_while_sources_change(void)
+{
+	int fd = uinput_create(UINPUT_TOUCHSCREEN);
+	struct world *w = world_new();
+	struct source_ctx ctx = {
+		.loop = w->loop, .config = &w->config, .fact = on_fact, .bpf = w->hub, .data = w};
+	void *evdev;
+
+	run_for(w, 6000); /* what was long ago is told no more */
+	w->inputs = 0;
+	uinput_use(fd, UINPUT_TOUCHSCREEN);
+	CHECK_RET(source_input.open(&evdev, &ctx), 0);
+	w->ops->close(w->source);
+	run_for(w, 100);
+	CHECK(w->inputs, "one was missed on the way to evdev");
+	run_for(w, 6000);
+	w->inputs = 0;
+	CHECK(source_choose(&source_input, &ctx) == &source_input, "it was detached");
+	run_for(w, LOADED_MS);
+	CHECK(source_choose(&source_input, &ctx) == w->ops, "it is attached again");
+	CHECK(!w->inputs, "%u inputs of nobody", w->inputs);
+	uinput_use(fd, UINPUT_TOUCHSCREEN);
+	CHECK_RET(w->ops->open(&w->source, &ctx), 0);
+	source_input.close(evdev);
+	run_for(w, 100);
+	CHECK(w->inputs, "one was missed on the way to eBPF");
+	close(fd);
+	world_free(w);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct suite_case cases[] = {
@@ -245,6 +276,7 @@ int main(int argc, char **argv)
 		SUITE_CASE(what_does_not_change_is_not_seen),
 		SUITE_CASE(a_finger_on_the_glass_wakes_seldom),
 		SUITE_CASE(lost_records_count_as_input),
+		SUITE_CASE(none_is_missed_while_sources_change),
 	};
 
 	return suite_run(argc, argv, cases, ARRAY_LEN(cases));
