@@ -52,10 +52,10 @@ const struct config_key config_table[] = {
 	    "Whether the kernel module idlegate hosts the gate. With auto, where it is loaded and no "
 	    "other process uses it; else user space does. With require, brokerd does not start "
 	    "without it."),
-	KEY("gate", "ebpf", BOOL, ebpf, 0, 0, "no",
-	    "Use eBPF programs for input and for the device's use by others, where the kernel "
-	    "takes them. Off, since reading the kernel's types at the start takes long and some "
-	    "10 MB that stay. A change counts from the next start."),
+	KEY("gate", "ebpf", BOOL, ebpf, 0, 0, "yes",
+	    "Use eBPF programs for input, for the device's use by others, and for what else has no "
+	    "better way here, where the kernel takes them. They are loaded after the start, by a "
+	    "process of its own."),
 	KEY("gate", "idle_after", DURATION, gate.idle_after_ns, MS, D, NULL,
 	    "The owner counts as using the device for this long after the last input."),
 	KEY("gate", "require_charging", BOOL, gate.require_charging, 0, 0, NULL,

@@ -131,7 +131,8 @@ def broker(module, gate=None, **settings):
     """brokerd with the phone's own sensors and GPU; module: require or off."""
     if os.path.exists(KNOBS):
         charger(True)
-    b = Broker(gate={"module": module, "gpu_busy": "100%", **(gate or {})}, **settings)
+    # Without the module, input is to come by evdev; and no loader shall be at work beside.
+    b = Broker(gate={"module": module, "ebpf": "no", "gpu_busy": "100%", **(gate or {})}, **settings)
     b.env["VK_DRIVER_FILES"] = VENUS
     return b
 
