@@ -10,7 +10,9 @@ import glob
 import os
 import platform
 import re
+import shutil
 import struct
+import subprocess
 import time
 import unittest
 
@@ -184,6 +186,28 @@ class Programs(unittest.TestCase):
             b.run("reload")
             found = self.wait_loaded(b)
             self.assertNotIn("cannot be started", str(found))
+
+    @unittest.skipUnless(shutil.which("npu"), "only in the virtual phone")
+    def test_a_device_that_comes_later_is_seen_too(self):
+        """Its programs look into a module that comes with it, and are let go when it has gone."""
+        def npu(state):
+            subprocess.run(["npu", state], check=True, timeout=60, stdout=subprocess.DEVNULL)
+
+        def scheduler():
+            return b.programs().get("ebpf gpu scheduler", {}).get("tier")
+
+        npu("off")
+        with self.broker() as b:
+            self.wait_loaded(b)
+            self.assertIsNone(scheduler())
+            self.addCleanup(npu, "off")
+            npu("on")
+            wait_for("its programs", lambda: scheduler() not in (None, "none"), 60)
+            gpu = next(s for s in b.json("doctor", check=False)["sensors"] if s["name"] == "gpu")
+            print(f"       scheduler: {scheduler()}; gpu: {gpu['tier']} {gpu['detail']}", flush=True)
+            self.assertEqual(gpu["tier"], "ebpf")
+            npu("off")
+            wait_for("them to be let go", lambda: scheduler() is None, 60)
 
     @unittest.skipUnless(MODULE_IS_LOADED, "needs idlegate.ko")
     def test_what_the_module_watches_is_not_asked_for(self):
