@@ -75,8 +75,9 @@ static int host_suspend(void)
 }
 
 /*
- * One suspend. Return: whether the witness ran between the close and its freeze. On a machine under
- * load it may not have, and then it says nothing.
+ * One suspend. Return: whether it lasted, and the witness ran between the close and its freeze. A
+ * wakeup of the machine's own, such as a charger's, ends a suspend at once, and on a machine under
+ * load the witness may not have run: then it says nothing.
  */
 static bool was_closed_before_the_freeze(int owner)
 {
@@ -98,10 +99,8 @@ static bool was_closed_before_the_freeze(int owner)
 	CHECK_RET(gcl_read_events(watcher, e, ARRAY_LEN(e)), 2);
 	CHECK(e[0].holds == SUSPENDING && e[0].at_ns >= began, "the first event is holds %#x",
 	      e[0].holds);
-	CHECK(w->longest_ns > 500 * MS_NS, "the longest gap is %.1f ms: nothing was frozen",
-	      (double)w->longest_ns / 1e6);
 	close(watcher);
-	if (w->gap_began_ns <= e[0].at_ns)
+	if (w->longest_ns < 500 * MS_NS || w->gap_began_ns <= e[0].at_ns)
 		return false;
 	CHECK(w->saw_ns && w->saw_ns <= w->gap_began_ns,
 	      "a running process was frozen %.2f ms after the call and did not see the hold before",
@@ -124,7 +123,8 @@ static void the_gate_is_closed_before_the_freeze(void)
 	for (int i = 0; i < TRIES; i++)
 		if (was_closed_before_the_freeze(owner))
 			return;
-	FAIL("in %d suspends no process ran between the close and the freeze", TRIES);
+	FAIL("in none of %d suspends a process ran between the close and a freeze that lasted",
+	     TRIES);
 }
 
 static void again_and_again(void)
