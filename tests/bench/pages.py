@@ -11,6 +11,7 @@ import struct
 
 REPORT = "idlebroker-report"
 GATE = "idlegate"
+SEQ_AT = 8
 CHANGED_AT = 16
 PAGE_SIZE = 4096
 BUCKETS = 64
@@ -54,6 +55,13 @@ class Gate:
     @property
     def changed_ns(self):
         return struct.unpack_from("<Q", self.page, CHANGED_AT)[0]
+
+    def look(self):
+        """(holds, changed_ns), both of one moment."""
+        while True:
+            seq, holds, changed_ns = struct.unpack_from("<IIQ", self.page, SEQ_AT)
+            if not seq & 1 and struct.unpack_from("<I", self.page, SEQ_AT)[0] == seq:
+                return holds, changed_ns
 
 
 class Report:

@@ -4,65 +4,19 @@
 Which programs a kernel takes differs from machine to machine; where it takes none, doctor must say why,
 and all else goes on.
 """
-import ctypes
 import errno
 import glob
 import os
-import platform
-import re
 import shutil
-import struct
 import subprocess
 import time
 import unittest
 
 from faults import run_good
 from harness import BUILD, MODULE_IS_LOADED, WORKER, Broker, wait_for
+from kernel_bpf import SYS_BPF, detach, held, in_kernel
 
 LOADER = os.path.join(BUILD, "broker-bpf")
-SYS_BPF = {"x86_64": 321, "aarch64": 280, "riscv64": 280}.get(platform.machine())
-LINK_DETACH = 34
-FD_BY_ID = {"prog": 13, "map": 14, "link": 30}
-
-
-def held(pid):
-    """The eBPF objects of a process, as (kind, id): the kernel tells of each descriptor."""
-    found = set()
-    for path in glob.glob(f"/proc/{pid}/fdinfo/*"):
-        try:
-            with open(path, encoding="ascii") as f:
-                found.update(re.findall(r"^(map|link|prog)_id:\s*(\d+)$", f.read(), re.M))
-        except FileNotFoundError:
-            continue
-    return found
-
-
-def bpf(command, *words):
-    attr = struct.pack(f"={len(words)}I", *words)
-    r = ctypes.CDLL(None, use_errno=True).syscall(SYS_BPF, command, attr, len(attr))
-    if r < 0:
-        raise OSError(ctypes.get_errno(), f"bpf({command})")
-    return r
-
-
-def in_kernel(kind, number):
-    try:
-        os.close(bpf(FD_BY_ID[kind], int(number), 0, 0))
-        return True
-    except FileNotFoundError:
-        return False
-
-
-def detach(link):
-    """As `bpftool link detach`; the error's number."""
-    fd = bpf(FD_BY_ID["link"], int(link), 0, 0)
-    try:
-        bpf(LINK_DETACH, fd)
-        return 0
-    except OSError as e:
-        return e.errno
-    finally:
-        os.close(fd)
 
 
 def loaders(b):

@@ -4,8 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "libbroker/util/cleanup.h"
 #include "libbroker/util/io.h"
@@ -33,8 +36,9 @@ static int find_queue(VkPhysicalDevice physical)
 	return -1;
 }
 
-static int open_device(struct vkrun *v)
+static int open_device(struct vkrun *v, bool polled)
 {
+	static const char *const exports[] = {VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME};
 	VkPhysicalDevice all[16];
 	uint32_t n = 16;
 	const float priority = 1.0f;
@@ -43,7 +47,9 @@ static int open_device(struct vkrun *v)
 					 .pQueuePriorities = &priority};
 	VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
 				   .queueCreateInfoCount = 1,
-				   .pQueueCreateInfos = &queue};
+				   .pQueueCreateInfos = &queue,
+				   .enabledExtensionCount = polled ? 1 : 0,
+				   .ppEnabledExtensionNames = exports};
 
 	vkEnumeratePhysicalDevices(v->instance, &n, all);
 	for (uint32_t i = 0; i < n; i++) {
@@ -55,6 +61,9 @@ static int open_device(struct vkrun *v)
 		v->family = queue.queueFamilyIndex = (uint32_t)family;
 		must(vkCreateDevice(v->physical, &info, NULL, &v->device), "vkCreateDevice");
 		vkGetDeviceQueue(v->device, v->family, 0, &v->queue);
+		if (polled)
+			v->get_fence_fd = (PFN_vkGetFenceFdKHR)vkGetDeviceProcAddr(
+				v->device, "vkGetFenceFdKHR");
 		return 0;
 	}
 	return -ENODEV;
@@ -73,7 +82,10 @@ static void open_pools(struct vkrun *v)
 					   .maxSets = SETS_MAX,
 					   .poolSizeCount = 1,
 					   .pPoolSizes = &size};
-	VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+	VkExportFenceCreateInfo export = {.sType = VK_STRUCTURE_TYPE_EXPORT_FENCE_CREATE_INFO,
+					  .handleTypes = VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT};
+	VkFenceCreateInfo fence = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO,
+				   .pNext = v->get_fence_fd ? &export : NULL};
 
 	must(vkCreateCommandPool(v->device, &pool, NULL, &v->pool), "vkCreateCommandPool");
 	commands.commandPool = v->pool;
@@ -83,7 +95,7 @@ static void open_pools(struct vkrun *v)
 	must(vkCreateFence(v->device, &fence, NULL, &v->fence), "vkCreateFence");
 }
 
-int vkrun_open(struct vkrun *v)
+static int open_as(struct vkrun *v, bool polled)
 {
 	VkApplicationInfo app = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
 				 .apiVersion = VK_API_VERSION_1_1};
@@ -93,12 +105,22 @@ int vkrun_open(struct vkrun *v)
 	*v = (struct vkrun){0};
 	if (vkCreateInstance(&info, NULL, &v->instance) != VK_SUCCESS)
 		return -ENODEV;
-	if (open_device(v) < 0) {
+	if (open_device(v, polled) < 0) {
 		vkDestroyInstance(v->instance, NULL);
 		return -ENODEV;
 	}
 	open_pools(v);
 	return 0;
+}
+
+int vkrun_open(struct vkrun *v)
+{
+	return open_as(v, false);
+}
+
+int vkrun_open_polled(struct vkrun *v)
+{
+	return open_as(v, true);
 }
 
 void vkrun_close(struct vkrun *v)
@@ -250,6 +272,28 @@ static VkDescriptorSet bind_set(struct vkrun *v, const struct vkrun_kernel *k,
 	return set;
 }
 
+/* The fence is as new afterwards: who takes its payload has reset it. */
+static void wait_end(struct vkrun *v)
+{
+	VkFenceGetFdInfoKHR info = {.sType = VK_STRUCTURE_TYPE_FENCE_GET_FD_INFO_KHR,
+				    .fence = v->fence,
+				    .handleType = VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT};
+	struct pollfd end = {.events = POLLIN};
+
+	if (!v->get_fence_fd) {
+		must(vkWaitForFences(v->device, 1, &v->fence, VK_TRUE, UINT64_MAX),
+		     "vkWaitForFences");
+		must(vkResetFences(v->device, 1, &v->fence), "vkResetFences");
+		return;
+	}
+	must(v->get_fence_fd(v->device, &info, &end.fd), "vkGetFenceFdKHR");
+	if (end.fd < 0)
+		return; /* it has ended already */
+	while (poll(&end, 1, -1) < 0)
+		must(errno == EINTR ? VK_SUCCESS : VK_ERROR_UNKNOWN, "poll");
+	close(end.fd);
+}
+
 void vkrun_dispatch_part(struct vkrun *v, uint32_t kernel, const uint32_t *buffers,
 			 const uint32_t *push, const uint32_t base[3], const uint32_t groups[3])
 {
@@ -270,8 +314,7 @@ void vkrun_dispatch_part(struct vkrun *v, uint32_t kernel, const uint32_t *buffe
 	vkCmdDispatchBase(v->commands, base[0], base[1], base[2], groups[0], groups[1], groups[2]);
 	must(vkEndCommandBuffer(v->commands), "vkEndCommandBuffer");
 	must(vkQueueSubmit(v->queue, 1, &submit, v->fence), "vkQueueSubmit");
-	must(vkWaitForFences(v->device, 1, &v->fence, VK_TRUE, UINT64_MAX), "vkWaitForFences");
-	must(vkResetFences(v->device, 1, &v->fence), "vkResetFences");
+	wait_end(v);
 }
 
 void vkrun_dispatch(struct vkrun *v, uint32_t kernel, const uint32_t *buffers, const uint32_t *push,

@@ -39,6 +39,7 @@ struct vkrun {
 	VkCommandBuffer commands;
 	VkDescriptorPool sets;
 	VkFence fence;
+	PFN_vkGetFenceFdKHR get_fence_fd; /* of vkrun_open_polled(), or NULL */
 	uint32_t family;
 	uint32_t n_buffers, n_kernels;
 	struct vkrun_buffer buffers[VKRUN_BUFFERS_MAX];
@@ -47,6 +48,9 @@ struct vkrun {
 
 /** vkrun_open() - the first device with a compute queue; 0, or -ENODEV when there is none */
 int vkrun_open(struct vkrun *v);
+
+/** vkrun_open_polled() - the same; each dispatch has a fence of the kernel's, and waits for it */
+int vkrun_open_polled(struct vkrun *v);
 void vkrun_close(struct vkrun *v);
 
 /** vkrun_buffer() - a zeroed storage buffer; returns its number, its bytes are buffers[].map */

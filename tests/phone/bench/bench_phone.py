@@ -8,6 +8,7 @@ Boots the virtual phone, lets the real daemon, worker and module work in it, tou
 by the kernel's own trace. A missed target is told and fails nothing; an error fails, and so does a
 warning in the guest's kernel log. --quick takes few samples: it tests the benchmark itself.
 """
+import dataclasses
 import os
 import subprocess
 import sys
@@ -40,6 +41,16 @@ BENCHMARKS = {
     "quiet": (evaluate.put_quiet, "what runs by itself while the phone is unplugged"),
     "peer": (evaluate.put_peer, "boinc-client in the same guest, touched on the same screen"),
 }
+
+
+@dataclasses.dataclass
+class Set:
+    """Benchmarks that share a phone. `beside` has what the host does while one runs, by its name."""
+    name: str
+    benchmarks: dict
+    guest: str  # the program in the guest
+    beside: dict = dataclasses.field(default_factory=dict)
+    show: object = None  # what prints more of the figures than their lines
 
 
 class BenchPhone(vm.Phone):
@@ -76,13 +87,14 @@ def environment(phone):
     return f"export B={vm.inside(phone.build)};"
 
 
-def measure(phone, name, quick, figures):
-    put, what = BENCHMARKS[name]
+def measure(phone, wanted, name, quick, figures):
+    put, what = wanted.benchmarks[name]
     print(f"{name}: {what}", flush=True)
     threads = phone.own_processors("loaded" not in name)
     began, waited = time.monotonic(), waited_ns(threads)
-    status = phone.run(f"{environment(phone)} exec python3 tests/phone/bench/in_guest.py "
-                       f"{'--quick ' * quick}{name}", timeout=TIMEOUT_S)
+    phone.post(f"{environment(phone)} exec python3 tests/phone/bench/{wanted.guest} {'--quick ' * quick}{name}")
+    wanted.beside.get(name, lambda phone: None)(phone)
+    status = phone.finish(timeout=TIMEOUT_S)
     if status:
         raise vm.PhoneError(f"{name} ended with {status} in the guest")
     share = (waited_ns(threads) - waited) / (time.monotonic() - began) / 1e7 / len(threads)
@@ -90,38 +102,44 @@ def measure(phone, name, quick, figures):
     put(figures, evaluate.Seen(phone.folder))
 
 
-def main():
+def main(wanted):
     names = sys.argv[1:]
     quick = names[:1] == ["--quick"]
-    names = names[quick:] or list(BENCHMARKS)
-    unknown = [n for n in names if n not in BENCHMARKS]
+    names = names[quick:] or list(wanted.benchmarks)
+    unknown = [n for n in names if n not in wanted.benchmarks]
     if unknown:
-        print(f"bench-phone: there is no benchmark {unknown[0]}; there are: {', '.join(BENCHMARKS)}",
+        print(f"{wanted.name}: there is no benchmark {unknown[0]}; there are: {', '.join(wanted.benchmarks)}",
               file=sys.stderr)
         return 2
     base = os.path.abspath(os.environ.get("B") or "build")
     build = os.path.join(base, "phone", SUITE)
     subprocess.run([os.path.join(PHONE, "phone"), "build", SUITE], check=True)
     figures = Figures()
-    result = os.path.join(base, "bench-phone-quick.json" if quick else "bench-phone.json")
-    with BenchPhone(SUITE, build, name="bench", gpu=True) as phone:
+    result = os.path.join(base, f"{wanted.name}{'-quick' * quick}.json")
+    with BenchPhone(SUITE, build, name=wanted.name, gpu=True) as phone:
         print(f"phone: up in {phone.boot_s:.1f} s, {vm.accelerator(SUITE, build)}", flush=True)
         phone.run(environment(phone) + "phone-up --no-module")
         for name in names:
-            measure(phone, name, quick, figures)
+            measure(phone, wanted, name, quick, figures)
             figures.write(result)
         log = phone.console_log()
     problems = klog.bad_lines(log)
     for _, line in problems:
         print("kernel log: " + line, file=sys.stderr)
-    print(f"bench-phone: {figures.summary()}; {os.path.relpath(result)}")
-    print(table(result))
+    print(f"{wanted.name}: {figures.summary()}; {os.path.relpath(result)}")
+    if wanted.show:
+        print(wanted.show(result))
     return 1 if problems else 0
 
 
-if __name__ == "__main__":
+def run(wanted):
+    """The exit status."""
     try:
-        sys.exit(main())
+        return main(wanted)
     except (vm.PhoneError, evaluate.trace.TraceError) as e:
-        print(f"bench-phone: {e}", file=sys.stderr)
-        sys.exit(1)
+        print(f"{wanted.name}: {e}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(run(Set("bench-phone", BENCHMARKS, "in_guest.py", show=table)))

@@ -42,6 +42,8 @@ class Seen:
 class Storm:
     """One storm of touches: what each did to the job."""
 
+    hold = 1  # bit of the hold that a touch sets
+
     # pylint: disable=too-many-instance-attributes
     def __init__(self, seen, name):
         self.name, self.record = name, seen.record(name)
@@ -56,9 +58,9 @@ class Storm:
                                    f"{len(found)} fences: one of them does not see all")
         self.slice_ns = trace.slice_times(found)
         self.stops, self.page_ns, self.seen_ns, self.idle = [], [], [], 0
-        for before, _, changed, seen_at, holds in r["touches"]:
-            if not holds & 1:
-                raise trace.TraceError(f"{name}: a touch at {before} did not close the gate")
+        for before, changed, seen_at, holds in self.closes(events):
+            if not holds & self.hold:
+                raise trace.TraceError(f"{name}: what came at {before} did not close the gate")
             stop = trace.stop_of(before, before + r["idle_after_ns"], submitted, found)
             self.idle += stop is None
             if stop is None or len(self.stops) == r["wanted"]:
@@ -70,6 +72,10 @@ class Storm:
         if len(self.stops) < r["wanted"]:
             raise trace.TraceError(f"{name}: only {len(self.stops)} of {r['wanted']} touches met a job at "
                                    f"work, {self.idle} did not")
+
+    def closes(self, _events):
+        """[(when it came, the page's changed_ns, when another processor saw it or 0, holds)]"""
+        return [(before, changed, seen_at, holds) for before, _, changed, seen_at, holds in self.record["touches"]]
 
     @property
     def slice_ms(self):

@@ -244,16 +244,16 @@ NAMES = {
 }
 
 
-def main():
+def main(known):
     global quick
     names = sys.argv[1:]
     if names[:1] == ["--quick"]:
         quick = True
         names = names[1:]
     for name in names:
-        NAMES[name]()
+        known[name]()
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(NAMES))

@@ -11,7 +11,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "../../integration"), os.path.join(HERE, "../../bench")]
 from harness import BUILD, Broker, wait_for  # noqa: E402
 from jobs import mix_bundle  # noqa: E402
-from pages import GATE, REPORT, Report, mapped  # noqa: E402
+from pages import GATE, REPORT, Gate, Report, mapped  # noqa: E402
 
 OUT = os.environ.get("BENCH_OUT", "/out")
 PROGRAMS = os.path.join(BUILD, "phone/bench")
@@ -20,6 +20,7 @@ DEVICE = "/dev/idlegate"
 # The GPU of the virtual phone, and not the llvmpipe that computes in the guest itself.
 VENUS = "/usr/share/vulkan/icd.d/virtio_icd.json"
 KNOBS = "/sys/kernel/vbattery/charger/online"
+PACE_SLICES = 8
 STEADY = 200  # slices after which the worker knows the kernel's speed
 
 
@@ -65,7 +66,7 @@ class Fingers:
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
         found = []
-        while (words := self.line("touch", "done"))[0] == "touch":
+        while (words := self.line("touch", "swipe", "done"))[0] != "done":
             found.append([int(w) for w in words[1:]])
         return found
 
@@ -81,6 +82,10 @@ class Fingers:
     def tap(self):
         return self.do("tap")[0]
 
+    def swipe(self, hz, seconds):
+        """[first, last, count]"""
+        return self.do(f"swipe {hz} {seconds * 1000}")[0]
+
     def storm(self, count, min_us, max_us, watch):
         return self.do(f"storm {count} {min_us} {max_us} {int(watch)}")
 
@@ -90,6 +95,76 @@ class Fingers:
     def __exit__(self, *exc):
         self.process.kill()
         self.process.wait()
+
+
+class Foreign:
+    """A program of the owner's that uses a device as it is told to; its own children are not ours."""
+
+    def __init__(self, argv, **env):
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, **env})
+        self.line("ready")
+
+    def line(self, wanted):
+        line = self.process.stdout.readline()
+        if line.split()[:1] != [wanted]:
+            raise AssertionError(f"{self.process.args[0]} said {line!r}, not {wanted}")
+
+    def work(self, count, gap_ms=0, wait=True):
+        """So many pieces, one after the other."""
+        self.process.stdin.write(f"{count} {gap_ms}\n")
+        self.process.stdin.flush()
+        if wait:
+            self.line("done")
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def threads(self):
+        return sorted(int(t) for t in os.listdir(f"/proc/{self.pid}/task"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.process.stdin.close()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Npu:
+    """The phone's NPU, while it is needed."""
+
+    def __enter__(self):
+        self.node = subprocess.run(["npu", "on"], check=True, capture_output=True, text=True).stdout.split()[0]
+        return self
+
+    def client(self, piece_ms):
+        return Foreign([os.path.join(BUILD, "phone/tools/vnpu_client"), "-i", "-d", self.node,
+                        "-t", str(int(piece_ms * 1000000))])
+
+    def __exit__(self, *exc):
+        # What its last jobs held goes a moment after them.
+        wait_for("the NPU to be let go", lambda: subprocess.run(["npu", "off"], check=False,
+                                                                capture_output=True).returncode == 0)
+
+
+def drawing(piece_ms):
+    """A program that draws with the GPU, pieces of so many ms."""
+    return Foreign(program("vulkan_client", os.path.join(BUILD, "gen/spirv/mix/mix.spv"), piece_ms),
+                   VK_DRIVER_FILES=VENUS)
+
+
+def meet(name):
+    """Wait until the host has done what it does at this point."""
+    with open(os.path.join(OUT, name + ".here"), "w", encoding="ascii"):
+        pass
+    wait_for(f"the host at {name}", lambda: os.path.exists(os.path.join(OUT, name + ".go")), 60)
 
 
 class Trace:
@@ -172,6 +247,23 @@ class Work:
 
     def page(self, module):
         return DEVICE if module == "require" else mapped(self.pid, GATE)
+
+    def wait_pace(self, gate, then_s):
+        """The gate is open and the worker has found its pace in it; then some time more."""
+        until = 0
+        end = time.monotonic() + 60
+        while True:
+            if gate.look()[0]:
+                until = 0
+            elif not until:
+                until = self.report.slices + PACE_SLICES
+            elif self.report.slices >= until:
+                time.sleep(then_s)
+                if not gate.look()[0]:
+                    return
+            if time.monotonic() > end:
+                raise AssertionError(f"no work in vain waited for, holds {gate.look()[0]:#x}")
+            time.sleep(0.005)
 
     def quantum(self, ms):
         """From now on; returns when slices have this length."""

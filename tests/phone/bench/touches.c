@@ -10,6 +10,9 @@
  *   storm COUNT MIN MAX WATCH   as many touches, each MIN ... MAX microseconds after the
  *                               worker has found its pace in an open gate;
  *                               WATCH 1: a second processor spins on the page meanwhile
+ *   swipe HZ MS                 a finger that moves, told so often a second, for so long; it is
+ *                               answered by "swipe FIRST LAST COUNT": when it was told first and
+ *                               last, and how often
  * Each touch is answered by "touch BEFORE AFTER CHANGED SEEN HOLDS": the clock just before
  * and just after the write of the touch, the page's changed_ns soon after, when the spinning
  * processor saw a hold (0: it did not spin), the holds. Then "done". All times are CLOCK_MONOTONIC ns,
@@ -39,6 +42,7 @@
 
 #define US            1000ull
 #define MS            (1000 * US)
+#define NS_PER_S      (1000 * MS)
 #define OPEN_WAIT_NS  (60000 * MS) /* a gate that stays closed longer ends the run */
 #define CLOSE_WAIT_NS (1000 * MS)
 #define SPIN_NS       (300 * MS)
@@ -47,6 +51,7 @@
 #define LOOK_NS       (2 * MS)
 #define FINGER_RT     3
 #define SPIN_RT       2
+#define HZ_MAX        1000
 #define SCREEN        4096
 #define SLOTS         5
 
@@ -64,13 +69,12 @@ static uint64_t now_ns(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
 static void pause_ns(uint64_t ns)
 {
-	struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000ull),
-			      .tv_nsec = (long)(ns % 1000000000ull)};
+	struct timespec ts = {.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
 
 	nanosleep(&ts, NULL);
 }
@@ -248,6 +252,37 @@ static void finger_up(void)
 	say(e, sizeof(e));
 }
 
+static void move_finger(int32_t at)
+{
+	const struct input_event e[] = {
+		{.type = EV_ABS, .code = ABS_MT_POSITION_X, .value = at % SCREEN},
+		{.type = EV_ABS, .code = ABS_MT_POSITION_Y, .value = (at / 2) % SCREEN},
+		{.type = EV_SYN, .code = SYN_REPORT},
+	};
+
+	say(e, sizeof(e));
+}
+
+/* By a clock of its own, as a digitizer: one that comes late does not delay the next. */
+static void swipe(unsigned int hz, uint64_t ms)
+{
+	uint64_t period = NS_PER_S / hz, first, last, next, told = 0;
+
+	finger_down(&first, &last);
+	for (next = first + period; next < first + ms * MS; next += period) {
+		struct timespec t = {.tv_sec = (time_t)(next / NS_PER_S),
+				     .tv_nsec = (long)(next % NS_PER_S)};
+
+		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+			;
+		last = now_ns();
+		move_finger((int32_t)(++told % INT32_MAX));
+	}
+	finger_up();
+	printf("swipe %llu %llu %llu\n", (unsigned long long)first, (unsigned long long)last,
+	       (unsigned long long)told);
+}
+
 /* The gate is open and, if asked for, the worker at work in it; then @ns more. */
 static void wait_work(uint64_t ns, bool at_work)
 {
@@ -321,8 +356,8 @@ static void tap(void)
 int main(void)
 {
 	char line[512], path[256];
-	unsigned int count, watched;
-	uint64_t min, max;
+	unsigned int count, watched, hz;
+	uint64_t min, max, ms;
 	bool started = false;
 
 	make_screen();
@@ -346,6 +381,8 @@ int main(void)
 			touch(0, false, false);
 		} else if (!strcmp(line, "tap\n")) {
 			tap();
+		} else if (sscanf(line, "swipe %u %lu", &hz, &ms) == 2 && hz && hz <= HZ_MAX) {
+			swipe(hz, ms);
 		} else {
 			fprintf(stderr, "touches: cannot do: %s", line);
 			return 2;

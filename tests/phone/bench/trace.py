@@ -8,6 +8,8 @@ A slice is a fence that a thread of the worker emitted; it ends when that fence 
 another context does, so fences go by context and number. A submission is a command with a fence that a
 thread of the worker queued to the device (virtio_gpu_cmd_queue of type SUBMIT_3D): each slice has
 one. One without a fence only wakes the host's side of venus, for any call of Vulkan.
+
+Of a driver with the DRM scheduler a submission is the event by which the scheduler takes the job.
 """
 import dataclasses
 import math
@@ -19,6 +21,7 @@ ENTRIES = re.compile(r"^# entries-in-buffer/entries-written: (\d+)/(\d+)")
 FIELD = re.compile(r"(\w+)=(\S+)")
 SUBMIT = "0x207"
 FENCED = 1
+QUEUED = "drm_sched_job_queue"
 SI_KERNEL = "128"  # brokerd's own signals have 0
 
 
@@ -84,8 +87,40 @@ def slices(events, threads):
 def submissions(events, threads):
     """When these threads queued commands to the device."""
     return [e.at for e in events
-            if e.name == "virtio_gpu_cmd_queue" and e.pid in threads and e.fields["type"] == SUBMIT and
-            int(e.fields["flags"], 16) & FENCED]
+            if e.pid in threads and is_submit(e) and int(e.fields["flags"], 16) & FENCED]
+
+
+def is_submit(e):
+    """Does it give work to a virtual GPU, with a fence or without?"""
+    return e.name == "virtio_gpu_cmd_queue" and e.fields["type"] == SUBMIT
+
+
+def given(events, threads):
+    """When these threads gave work to any device."""
+    return [e.at for e in events if e.pid in threads and (e.name == QUEUED or is_submit(e))]
+
+
+def device_times(events, threads):
+    """
+    How long the virtual GPU was at each command with a fence of these threads: from its queueing, or
+    from the answer to the one before it in the queue, to its own answer.
+    """
+    queued, last, times = {}, {}, []
+    for e in events:
+        if not e.name.startswith("virtio_gpu_cmd_"):
+            continue
+        f = e.fields
+        key, ring = (f["vdev"], f["vq"], f["fence_id"]), (f["vdev"], f["vq"])
+        if not int(f["flags"], 16) & FENCED:
+            continue
+        if e.name == "virtio_gpu_cmd_queue" and is_submit(e):
+            queued[key] = e
+        elif e.name == "virtio_gpu_cmd_response" and key in queued:
+            q = queued.pop(key)
+            if q.pid in threads:
+                times.append(e.at - max(q.at, last.get(ring, 0)))
+            last[ring] = e.at
+    return times
 
 
 def slice_times(found):

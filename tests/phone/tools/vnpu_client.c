@@ -3,6 +3,7 @@
  * A program that uses the virtual NPU: it queues jobs, waits for them and says what they took.
  *
  *   vnpu_client [-d NODE] [-n JOBS] [-t NS] [-e] [-g MS] [-x MS] [-b BYTES]
+ *   vnpu_client [-d NODE] [-t NS] [-b BYTES] -i
  *
  *     -d   the device's node; else the first whose driver is vnpu
  *     -n   how many jobs (1), and -t of how many ns of device time each (10000000)
@@ -10,6 +11,8 @@
  *     -g   wait so long between two jobs, as a program that redraws now and then
  *     -x   cancel all after so long
  *     -b   each job uses a buffer of so many bytes, and so waits for the one before
+ *     -i   jobs as lines of standard input ask for them: "JOBS MS" queues so many, waits for each,
+ *          and rests so long after each but the last; "ready" goes out first, "done" for each line
  *
  * "queued" goes out when all is queued (with -e: the first job), and at the end one line of JSON:
  * the node, the client's number, jobs done and dropped, device time by fdinfo and how
@@ -43,7 +46,7 @@ struct client {
 	uint32_t *syncs; /* of each job */
 	uint32_t jobs, queued, done, dropped;
 	uint64_t duration_ns, gap_ns, cancel_ns, buffer_size;
-	bool each;
+	bool each, asked;
 };
 
 __attribute__((noreturn)) static void die(const char *what)
@@ -218,6 +221,31 @@ static void run(struct client *c)
 	wait_for(c, 0, c->jobs);
 }
 
+/* As asked for, until standard input ends. */
+static void serve(struct client *c)
+{
+	unsigned int jobs, gap_ms;
+	char line[64];
+
+	puts("ready");
+	fflush(stdout);
+	while (fgets(line, sizeof(line), stdin)) {
+		if (sscanf(line, "%u %u", &jobs, &gap_ms) != 2 || jobs > c->jobs - c->queued) {
+			fprintf(stderr, "vnpu_client: cannot do: %s", line);
+			exit(2);
+		}
+		while (jobs--) {
+			submit(c);
+			wait_for(c, c->queued - 1, 1);
+			count_end(c, c->queued - 1);
+			if (jobs)
+				sleep_ns(gap_ms * NS_PER_MS);
+		}
+		puts("done");
+		fflush(stdout);
+	}
+}
+
 static uint64_t number(const char *text, uint64_t max)
 {
 	char *end;
@@ -238,7 +266,7 @@ static const char *options(struct client *c, int argc, char **argv)
 	const char *node = NULL;
 	int o;
 
-	while ((o = getopt(argc, argv, "d:n:t:eg:x:b:")) != -1) {
+	while ((o = getopt(argc, argv, "d:n:t:eg:x:b:i")) != -1) {
 		if (o == 'd')
 			node = optarg;
 		else if (o == 'n')
@@ -253,14 +281,18 @@ static const char *options(struct client *c, int argc, char **argv)
 			c->cancel_ns = number(optarg, 3600000) * NS_PER_MS;
 		else if (o == 'b')
 			c->buffer_size = number(optarg, UINT64_MAX);
+		else if (o == 'i')
+			c->asked = true;
 		else
 			exit(2);
 	}
 	if (optind < argc || !c->jobs) {
 		fprintf(stderr, "usage: vnpu_client [-d NODE] [-n JOBS] [-t NS] [-e] [-g MS] "
-				"[-x MS] [-b BYTES]\n");
+				"[-x MS] [-b BYTES] | -i\n");
 		exit(2);
 	}
+	if (c->asked)
+		c->jobs = JOBS_MAX;
 	return node;
 }
 
@@ -281,14 +313,17 @@ int main(int argc, char **argv)
 	if (c.buffer_size)
 		make_buffer(&c);
 	began = now_ns();
-	run(&c);
+	if (c.asked)
+		serve(&c);
+	else
+		run(&c);
 	began = now_ns() - began;
-	for (uint32_t i = 0; i < c.jobs; i++)
+	for (uint32_t i = 0; !c.asked && i < c.jobs; i++)
 		count_end(&c, i);
 	printf("{\"node\": \"%s\", \"client\": %" PRIu64 ", \"done\": %u, \"dropped\": %u, "
 	       "\"device_ns\": %" PRIu64 ", \"late_ns\": %" PRIu64 ", \"wall_ns\": %" PRIu64 "}\n",
 	       c.node, fdinfo_number(&c, "drm-client-id:"), c.done, c.dropped,
 	       fdinfo_number(&c, "drm-engine-npu:"), fdinfo_number(&c, "vnpu-late:"), began);
 	free(c.syncs);
-	return c.done + c.dropped != c.jobs;
+	return c.done + c.dropped != c.queued;
 }
