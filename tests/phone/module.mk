@@ -9,7 +9,8 @@ $(PHONE_TOOLS): $(B)/phone/tools/%: $(B)/tests/phone/tools/%.o
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call pkg_libs,libdrm)
 
--include tests/phone/suite/module.mk tests/phone/bench/module.mk tests/phone/debug/module.mk
+-include tests/phone/suite/module.mk tests/phone/bench/module.mk tests/phone/debug/module.mk \
+	tests/phone/bpf/module.mk
 
 .PHONY: phone-guest
 phone-guest: $(PHONE_TOOLS) $(PHONE_SUITE_BIN) $(PHONE_BENCH_BIN)
@@ -34,7 +35,7 @@ demo-phone: phone-deps ## the demo in the phone: touch, charger and heat stop an
 		VK_DRIVER_FILES=/usr/share/vulkan/icd.d/virtio_icd.json tests/phone/demo.py'
 
 .PHONY: check-phone check-phone-forky check-phone-trixie check-phone-bookworm check-phone-log
-check-phone: check-phone-log check-phone-bookworm check-phone-trixie check-phone-forky ## every test that needs the phone
+check-phone: check-phone-log check-phone-bookworm check-phone-bpf check-phone-trixie check-phone-forky ## every test that needs the phone
 check-phone-log: ## what fails a lane by the kernel's log does
 	@tests/phone/klog.py --self-test
 check-phone-bookworm: phone-deps ## the modules against the headers of Debian 12

@@ -17,7 +17,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
-SUITES = ("forky", "trixie")
+SUITES = ("forky", "trixie", "bookworm")
 HOST_SUITE = "forky"
 # Where a guest's root is in the host's.
 GUEST = "/mnt"
@@ -55,7 +55,11 @@ def cache_dir():
 
 
 def packages(suite):
-    """What packaging/deps.sh and the file `packages` name for a suite."""
+    """What packaging/deps.sh and the file `packages` name for a suite; or `packages.SUITE` alone, if there is one."""
+    whole = os.path.join(HERE, f"packages.{suite}")
+    if os.path.exists(whole):
+        with open(whole, encoding="ascii") as f:
+            return sorted(" ".join(line.split("#")[0] for line in f).split())
     out = subprocess.run([os.path.join(SOURCE, "packaging/deps.sh"), "list"], check=True,
                          capture_output=True, text=True).stdout
     wanted = set(out.split())
