@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -22,6 +21,7 @@
 
 #include "broker/api/api_internal.h"
 #include "libbroker/util/cleanup.h"
+#include "libbroker/util/io.h"
 #include "libbroker/util/log.h"
 
 #define BACKLOG         128
@@ -201,16 +201,18 @@ static void on_connection(void *data, int fd, int events)
 static int take_lock(struct api *api, struct error *err)
 {
 	char path[CONFIG_PATH_MAX + 8];
+	int r;
 
 	snprintf(path, sizeof(path), "%s.lock", api->path);
 	api->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (api->lock < 0)
 		return error_set(err, -errno, path, "cannot make the socket's lock: %s",
 				 strerror(errno));
-	if (flock(api->lock, LOCK_EX | LOCK_NB) == 0)
+	r = io_lock(api->lock, IO_LOCK_PATIENCE_MS);
+	if (r == 0)
 		return 0;
-	if (errno != EWOULDBLOCK)
-		return error_set(err, -errno, path, "cannot lock the socket: %s", strerror(errno));
+	if (r != -EWOULDBLOCK)
+		return error_set(err, r, path, "cannot lock the socket: %s", strerror(-r));
 	return error_set(err, -EADDRINUSE, api->path,
 			 "another brokerd listens here; stop it, or set [broker] socket");
 }

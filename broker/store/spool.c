@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "broker/store/db.h"
 #include "broker/store/spool_priv.h"
 #include "libbroker/util/cleanup.h"
+#include "libbroker/util/io.h"
 
 static int open_dir(int at, const char *name, const char *path, int *fd, struct error *err)
 {
@@ -43,16 +43,16 @@ static int explain_locked(struct spool *sp, struct error *err)
 static int take_lock(struct spool *sp, struct error *err)
 {
 	char pid[16];
-	int len = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
+	int len = snprintf(pid, sizeof(pid), "%d\n", (int)getpid()), r;
 
 	sp->lock_fd = openat(sp->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (sp->lock_fd < 0)
 		return db_explain(-errno, sp->dir, "making the lock file", err);
-	if (flock(sp->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno == EWOULDBLOCK)
-			return explain_locked(sp, err);
-		return db_explain(-errno, sp->dir, "locking", err);
-	}
+	r = io_lock(sp->lock_fd, IO_LOCK_PATIENCE_MS);
+	if (r == -EWOULDBLOCK)
+		return explain_locked(sp, err);
+	if (r < 0)
+		return db_explain(r, sp->dir, "locking", err);
 	/* The pid is for people; a full disk must not keep the broker from starting. */
 	if (ftruncate(sp->lock_fd, 0) < 0 || pwrite(sp->lock_fd, pid, (size_t)len, 0) < 0)
 		return 0;

@@ -6,15 +6,27 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "libbroker/util/cleanup.h"
 
 #define HASH_CHUNK   (256u << 10)
 #define SEND_FDS_MAX 200 /* below the kernel's SCM_MAX_FD of 253 */
 #define RECV_FDS_MAX 16
+
+int io_lock(int fd, unsigned int patience_ms)
+{
+	for (unsigned int ms = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; ms++) {
+		if (errno != EWOULDBLOCK || ms == patience_ms)
+			return -errno;
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	return 0;
+}
 
 int io_write_all(int fd, const void *data, size_t len)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whole reads and writes, sealed memory files, hexadecimal and SHA-256 of files. */
+/* Whole reads and writes, locks, sealed memory files, hexadecimal and SHA-256 of files. */
 #ifndef LIBBROKER_UTIL_IO_H
 #define LIBBROKER_UTIL_IO_H
 
@@ -26,6 +26,16 @@ ssize_t io_read_file(int dirfd, const char *path, size_t max, char **out);
 
 /** io_memfd() - a sealable memory file holding @len bytes of @data (may be NULL: zeros) */
 int io_memfd(const char *name, const void *data, size_t len);
+
+#define IO_LOCK_PATIENCE_MS 1000u
+
+/**
+ * io_lock() - flock() a file for ourselves, waiting @patience_ms for one who has it
+ * A process that is killed while it starts another one leaves its locks to that one, until that
+ * has called exec(): for a moment, but longer than a restart takes.
+ * Return: 0, -EWOULDBLOCK: somebody else has it, or -errno.
+ */
+int io_lock(int fd, unsigned int patience_ms);
 
 /** io_seal() - no change of content or size from now on; returns 0 or -errno */
 int io_seal(int fd);
