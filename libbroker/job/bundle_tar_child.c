@@ -123,29 +123,14 @@ static _Noreturn void child_main(int tarfd, int sock, uint64_t size, uint64_t li
 /* Return: bytes of the packet, 0 at the end, -errno; *@fd: the descriptor with it, or -1. */
 static ssize_t receive(int sock, struct tar_message *msg, int *fd)
 {
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} control = {};
-	struct iovec iov = {.iov_base = msg, .iov_len = sizeof(*msg)};
-	struct msghdr h = {.msg_iov = &iov,
-			   .msg_iovlen = 1,
-			   .msg_control = control.buf,
-			   .msg_controllen = sizeof(control.buf)};
-	struct cmsghdr *c;
+	unsigned int had = 1;
 	ssize_t n;
 
 	*fd = -1;
-	do
-		n = recvmsg(sock, &h, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	c = CMSG_FIRSTHDR(&h);
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-	    c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(fd, CMSG_DATA(c), sizeof(int));
-	if (n && (n != sizeof(*msg) || h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+	n = io_recv_fds(sock, msg, sizeof(*msg), 0, fd, &had);
+	if (!had)
+		*fd = -1;
+	if (n == -EMSGSIZE || (n > 0 && n != sizeof(*msg)))
 		return -EPROTO;
 	return n;
 }

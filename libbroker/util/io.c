@@ -14,9 +14,7 @@
 
 #include "libbroker/util/cleanup.h"
 
-#define HASH_CHUNK   (256u << 10)
-#define SEND_FDS_MAX 200 /* below the kernel's SCM_MAX_FD of 253 */
-#define RECV_FDS_MAX 16
+#define HASH_CHUNK (256u << 10)
 
 int io_lock(int fd, unsigned int patience_ms)
 {
@@ -130,13 +128,13 @@ int io_send_fds(int sock, const void *data, size_t len, const int *fds, unsigned
 {
 	union {
 		struct cmsghdr align;
-		char buf[CMSG_SPACE(SEND_FDS_MAX * sizeof(int))];
+		char buf[CMSG_SPACE(IO_FDS_MAX * sizeof(int))];
 	} control = {};
 	struct iovec iov = {.iov_base = (void *)data, .iov_len = len};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 
-	if (nfds > SEND_FDS_MAX)
+	if (nfds > IO_FDS_MAX)
 		return -E2BIG;
 	if (nfds) {
 		struct cmsghdr *c;
@@ -157,38 +155,34 @@ int io_send_fds(int sock, const void *data, size_t len, const int *fds, unsigned
 	return (size_t)n == len ? 0 : io_write_all(sock, (const char *)data + n, len - (size_t)n);
 }
 
-static unsigned int take_fds(struct msghdr *msg, int *fds, unsigned int max)
+static unsigned int take_fds(struct msghdr *msg, int *fds)
 {
 	unsigned int n = 0;
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		const int *sent = (const int *)CMSG_DATA(c);
 		size_t came = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
-		for (size_t i = 0; i < came; i++) {
-			if (n < max)
-				fds[n++] = sent[i];
-			else
-				close(sent[i]);
-		}
+		memcpy(fds + n, CMSG_DATA(c), came * sizeof(int));
+		n += (unsigned int)came;
 	}
 	return n;
 }
 
 ssize_t io_recv_fds(int sock, void *data, size_t len, int flags, int *fds, unsigned int *nfds)
 {
-	unsigned int room = *nfds < RECV_FDS_MAX ? *nfds : RECV_FDS_MAX;
+	unsigned int room = *nfds < IO_FDS_MAX ? *nfds : IO_FDS_MAX;
 	union {
 		struct cmsghdr align;
-		char buf[CMSG_SPACE(RECV_FDS_MAX * sizeof(int))];
+		char buf[CMSG_SPACE(IO_FDS_MAX * sizeof(int))];
 	} control;
 	struct iovec iov = {.iov_base = data, .iov_len = len};
 	struct msghdr msg = {.msg_iov = &iov,
 			     .msg_iovlen = 1,
 			     .msg_control = control.buf,
-			     .msg_controllen = CMSG_SPACE(room * sizeof(int))};
+			     /* Not CMSG_SPACE(): in its padding there is room for one more. */
+			     .msg_controllen = CMSG_LEN(room * sizeof(int))};
 	ssize_t n;
 
 	*nfds = 0;
@@ -197,7 +191,7 @@ ssize_t io_recv_fds(int sock, void *data, size_t len, int flags, int *fds, unsig
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	*nfds = take_fds(&msg, fds, room);
+	*nfds = take_fds(&msg, fds);
 	if (!(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return n;
 	while (*nfds)

@@ -40,13 +40,15 @@ int io_lock(int fd, unsigned int patience_ms);
 /** io_seal() - no change of content or size from now on; returns 0 or -errno */
 int io_seal(int fd);
 
+#define IO_FDS_MAX 200 /* with one message; below the kernel's SCM_MAX_FD of 253 */
+
 /** io_send_fds() - a message with descriptors over a Unix socket; returns 0 or -errno */
 int io_send_fds(int sock, const void *data, size_t len, const int *fds, unsigned int nfds);
 
 /**
  * io_recv_fds() - one packet of a Unix socket, with the descriptors that came with it
  * @flags: of recvmsg(2)
- * @nfds: in: the room in @fds, at most 16; out: how many came, the caller's from then on
+ * @nfds: in: the room in @fds, at most IO_FDS_MAX; out: how many came, the caller's from then on
  * Return: its length, 0 at the end, or -errno with no descriptor left: -EMSGSIZE for one that is
  * longer than @len or brought more descriptors than there is room for.
  */
