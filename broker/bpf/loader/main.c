@@ -51,16 +51,20 @@ static void packet_add_links(struct packet *p, const struct bpf_loaded *l)
 	}
 }
 
+static bool maps_have(const struct bpf_maps *maps, const char *name)
+{
+	for (unsigned int i = 0; i < maps->n; i++)
+		if (!strcmp(maps->name[i], name))
+			return true;
+	return false;
+}
+
 /* All maps of the object; those of the base are brokerd's already, unless this is the base. */
 static void packet_add_maps(struct packet *p, const struct bpf_maps *maps,
 			    const struct bpf_maps *base)
 {
 	for (unsigned int i = 0; i < maps->n; i++) {
-		bool had = false;
-
-		for (unsigned int b = 0; b < base->n; b++)
-			had = had || !strcmp(maps->name[i], base->name[b]);
-		if (had)
+		if (maps_have(base, maps->name[i]))
 			continue;
 		strcpy(p->a.map[p->a.n_maps++], maps->name[i]);
 		p->fds[p->n++] = maps->fd[i];
@@ -70,11 +74,7 @@ static void packet_add_maps(struct packet *p, const struct bpf_maps *maps,
 static void maps_learn(struct bpf_maps *known, const struct bpf_maps *maps)
 {
 	for (unsigned int i = 0; i < maps->n; i++) {
-		bool is_new = known->n < BPF_LOAD_MAPS_MAX;
-
-		for (unsigned int k = 0; k < known->n; k++)
-			is_new = is_new && strcmp(maps->name[i], known->name[k]) != 0;
-		if (!is_new)
+		if (known->n == BPF_LOAD_MAPS_MAX || maps_have(known, maps->name[i]))
 			continue;
 		strcpy(known->name[known->n], maps->name[i]);
 		known->fd[known->n++] = maps->fd[i];
