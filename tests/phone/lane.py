@@ -64,6 +64,13 @@ class Lane:
             for future in [pool.submit(self.run, name, action) for name, action in tasks]:
                 future.result()
 
+    def skip(self):
+        """For who is not root."""
+        print(f"skipped phone-{self.suite}: a phone's root is made and mounted by root")
+        self.counts = [0, 0, 1]
+        self.end()
+        return 0
+
     def end(self):
         passed, failed, skipped = self.counts
         os.makedirs(os.path.dirname(self.count_file), exist_ok=True)
@@ -126,12 +133,11 @@ class Task:
                 f.write(data)
         phone.sink = take
 
-    def in_phone(self, action):
-        """Boots, gives the phone its devices, runs action(phone), judges the kernel's log."""
-        phone = vm.Phone(self.lane.suite, self.lane.build, name=self.name, gpu=True)
+    def in_phone(self, phone, start, action):
+        """start(), then action(phone), and the kernel's log is judged."""
         self.listen(phone)
         try:
-            if self.step(f"boot of {self.name}", lambda: boot(phone)):
+            if self.step(f"boot of {self.name}", start):
                 action(phone)
                 phone.quit()
         except vm.PhoneError as e:
@@ -140,6 +146,11 @@ class Task:
         finally:
             phone.kill()
         self.step(f"kernel log of {self.name}", lambda: judge(phone))
+
+    def with_devices(self, action):
+        """in_phone() with a GPU and all that `phone-up` gives it."""
+        phone = vm.Phone(self.lane.suite, self.lane.build, name=self.name, gpu=True)
+        self.in_phone(phone, lambda: boot(phone), action)
 
 
 def repetitions():
@@ -166,16 +177,21 @@ def check_status(status, what):
         raise vm.PhoneError(f"{what} ended with {status}")
 
 
-def build_all(suite, build):
-    """Build in the root; the log goes to build.log there. For lanes and for who works on a test."""
+def build_in_root(suite, build, argv, log="build.log"):
+    """What argv, run in the suite's root, prints goes to a file in `build`."""
     os.makedirs(build, exist_ok=True)
-    log_name = os.path.join(build, "build.log")
-    with open(log_name, "wb") as log:
-        status = subprocess.run(root.command(suite, build, ["/src/tests/phone/build.sh", vm.inside(build)]),
-                                stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False).returncode
+    log_name = os.path.join(build, log)
+    with open(log_name, "wb") as f:
+        status = subprocess.run(root.command(suite, build, argv), stdin=subprocess.DEVNULL,
+                                stdout=f, stderr=f, check=False).returncode
     if status:
         raise vm.PhoneError(f"the build for {suite} failed with {status}; the end of {log_name}:\n"
                             + root.tail(log_name, 60))
+
+
+def build_all(suite, build):
+    """All that a phone of the suite runs. For lanes and for who works on a test."""
+    build_in_root(suite, build, ["/src/tests/phone/build.sh", vm.inside(build)])
     # What all phones of a lane share, before they start at once.
     vm.initramfs(suite, build)
     vm.accelerator(suite, build)
@@ -218,16 +234,16 @@ def tasks_of(lane, pattern, integration):
         parts = JOBS if "*" in integration else 1
         for k in range(1, parts + 1):
             script = f"tests/integration/run.py /out/part.count '{integration}' {k}/{parts}"
-            tasks.append((f"integration-{k}", lambda task, s=script: task.in_phone(
+            tasks.append((f"integration-{k}", lambda task, s=script: task.with_devices(
                 lambda phone: task.counted(phone, task.name, "part.count", s))))
     programs = suite_programs(lane.build, pattern)
     if programs:
         script = "run-suite " + " ".join(programs)
-        tasks.append(("suite", lambda task, s=script: task.in_phone(
+        tasks.append(("suite", lambda task, s=script: task.with_devices(
             lambda phone: task.counted(phone, "suite", "suite.count", s))))
     if "*" in integration and not pattern:
         script = "tests/integration/run.py /out/kill.count 'test_kill*.py'"
-        tasks.append(("kill", lambda task, s=script: task.in_phone(
+        tasks.append(("kill", lambda task, s=script: task.with_devices(
             lambda phone: task.counted(phone, "kill", "kill.count", s))))
     return tasks
 
@@ -236,10 +252,7 @@ def check(suite, build, pattern="", integration=""):
     """The lane; returns the exit status. `pattern` narrows the suite; `integration` is one of run.py."""
     lane = Lane(suite, build)
     if os.geteuid() != 0:
-        print(f"skipped phone-{suite}: a phone's root is made and mounted by root")
-        lane.counts = [0, 0, 1]
-        lane.end()
-        return 0
+        return lane.skip()
     if lane.run("build", lambda task: task.step(f"root of {suite}", lambda: root.make(suite))
                 and task.step(f"build for {suite}", lambda: build_all(suite, lane.build))):
         lane.run_all(tasks_of(lane, pattern, integration))

@@ -49,16 +49,9 @@ def write_column(name, column):
 
 def build(suite, folder):
     """`stats` below the suite's build folder, with the flags of the lane's own build."""
-    os.makedirs(folder, exist_ok=True)
     argv = ["make", "--no-print-directory", f"B={os.path.relpath(folder, root.SOURCE)}", "prefix=/usr",
             "libdir=/usr/lib", "phone-bpf-stats"]
-    log_name = os.path.join(folder, "build-bpf.log")
-    with open(log_name, "wb") as log:
-        status = subprocess.run(root.command(suite, folder, argv), stdin=subprocess.DEVNULL,
-                                stdout=log, stderr=log, check=False).returncode
-    if status:
-        raise vm.PhoneError(f"the build failed with {status}; the end of {log_name}:\n"
-                            + root.tail(log_name, 40))
+    lane.build_in_root(suite, folder, argv, "build-bpf.log")
 
 
 def measure(phone):
@@ -91,15 +84,9 @@ def judge(task, name, column):
 
 def in_phone(task, suite, folder, write):
     phone = vm.Phone(suite, folder, name="bpf")
-    phone.sink = task.out.append
     found = []
-    try:
-        if task.step(f"{suite}: boot", phone.start):
-            task.step(f"{suite}: each program is looked at", lambda: found.extend(measure(phone)))
-            phone.quit()
-    finally:
-        phone.kill()
-    task.step(f"{suite}: kernel log", lambda: lane.judge(phone))
+    task.in_phone(phone, phone.start, lambda _: task.step(f"{suite}: each program is looked at",
+                                                          lambda: found.extend(measure(phone))))
     if found and write:
         write_column(*found)
     if found:
@@ -116,10 +103,7 @@ def check_suite(task, suite, base, write):
 def check(base, suites, write):
     found = lane.Lane("bpf", base)
     if os.geteuid() != 0:
-        print("skipped phone-bpf: a phone's root is made and mounted by root")
-        found.counts = [0, 0, 1]
-        found.end()
-        return 0
+        return found.skip()
     found.run_all([(suite, lambda task, s=suite: check_suite(task, s, base, write)) for suite in suites])
     return found.end()
 

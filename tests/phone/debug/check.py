@@ -11,7 +11,6 @@ no checker may have turned itself off, and the kernel's log must be clean.
 import glob
 import os
 import re
-import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -47,13 +46,7 @@ def build(target, folder):
         f.write(image)
     headers = os.path.join("/cache", os.path.basename(folder), "build")
     argv = ["/src/tests/phone/debug/build.sh", headers, vm.inside(target)]
-    log_name = os.path.join(target, "build.log")
-    with open(log_name, "wb") as log:
-        status = subprocess.run(root.command(kernel.SUITE, target, argv), stdin=subprocess.DEVNULL,
-                                stdout=log, stderr=log, check=False).returncode
-    if status:
-        raise vm.PhoneError(f"the build failed with {status}; the end of {log_name}:\n"
-                            + root.tail(log_name, 60))
+    lane.build_in_root(kernel.SUITE, target, argv)
 
 
 def phone(target, name):
@@ -95,17 +88,7 @@ def in_guest(task, guest, words):
 
 def run_suite(task, words):
     guest = phone(task.lane.build, "check")
-    task.listen(guest)
-    try:
-        if task.step("boot", guest.start):
-            in_guest(task, guest, words)
-            guest.quit()
-    except vm.PhoneError as e:
-        task.say(str(e))
-        task.add(0, 1, 0)
-    finally:
-        guest.kill()
-    task.step("kernel log", lambda: lane.judge(guest))
+    task.in_phone(guest, guest.start, lambda _: in_guest(task, guest, words))
 
 
 def prepare(task):
